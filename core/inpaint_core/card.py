@@ -1,0 +1,113 @@
+"""Model cards: what the fleet knows of a model, as data."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from inpaint_core.errors import ModelRetired, ParameterInvalid, PromptRequired
+from inpaint_core.job import JobRequest, ParameterValue
+
+
+class PromptUse(StrEnum):
+    """What a model does with a prompt."""
+
+    IGNORED = "ignored"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class Parameter(BaseModel):
+    """One number or choice that a request may set: its default and what is allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["number", "integer", "boolean", "choice"]
+    default: ParameterValue
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    help: str
+
+    @model_validator(mode="after")
+    def _default_is_allowed(self) -> Parameter:
+        problem = self.problem(self.default)
+        if problem:
+            raise ValueError(f"default {self.default!r}: {problem}")
+        return self
+
+    def problem(self, value: object) -> str | None:
+        """Why `value` is not allowed, or None."""
+        if self.type == "boolean":
+            return None if isinstance(value, bool) else "must be true or false"
+        if self.type == "choice":
+            return None if value in self.choices else f"must be one of {', '.join(self.choices)}"
+        if isinstance(value, bool) or not isinstance(value, int if self.type == "integer" else int | float):
+            return f"must be {'an integer' if self.type == 'integer' else 'a number'}{self._range()}"
+        # Written so that NaN, which compares false with everything, is refused as well.
+        low, high = self.minimum, self.maximum
+        if (low is not None and not value >= low) or (high is not None and not value <= high):
+            return f"must be{self._range()}"
+        return None
+
+    def _range(self) -> str:
+        if self.minimum is not None and self.maximum is not None:
+            return f" from {self.minimum:g} to {self.maximum:g}"
+        if self.minimum is not None:
+            return f" at least {self.minimum:g}"
+        return f" at most {self.maximum:g}" if self.maximum is not None else ""
+
+
+class ModelCard(BaseModel):
+    """A catalogue entry. Its name is also the suffix of its queue."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
+    title: str
+    summary: str
+    family: Annotated[str, Field(description="Which module of inpaint_worker.pipelines runs it")]
+    architecture: str
+    source: Annotated[str, Field(description="Paper or page that describes the method")]
+    licence: str
+    released: date
+    device: Literal["cpu", "cuda"]
+    prompt: PromptUse
+    deterministic: bool
+    status: Literal["active", "retired"] = "active"
+    substitute: str | None = None
+    #: What the family needs to build this one, e.g. which cv2 algorithm.
+    options: dict[str, str] = Field(default_factory=dict)
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+
+    def check(self, request: JobRequest) -> None:
+        """Raise unless the model can carry out `request`."""
+        if self.status == "retired":
+            hint = f"Use {self.substitute} instead." if self.substitute else "See `inpaint models` for others."
+            raise ModelRetired(f"{self.name} is retired and no longer served. {hint}", model=self.name)
+        if self.prompt is PromptUse.REQUIRED and not request.prompt.strip():
+            raise PromptRequired(
+                f"{self.name} repaints after a prompt, and the request has none. Say what belongs in the masked area.",
+                field="prompt",
+            )
+        self.resolve(request.parameters)
+
+    def resolve(self, given: dict[str, ParameterValue]) -> dict[str, ParameterValue]:
+        """All parameters with their values: the given ones checked, the others at their defaults."""
+        for name, value in given.items():
+            rule = self.parameters.get(name)
+            if rule is None:
+                known = ", ".join(self.parameters) or "(none)"
+                raise ParameterInvalid(f"{self.name} has no parameter {name!r}; it has: {known}.", field=name)
+            problem = rule.problem(value)
+            if problem:
+                raise ParameterInvalid(
+                    f"{name} of {self.name} {problem}{' ' + rule.unit if rule.unit else ''}, found {value!r} "
+                    f"(default {rule.default}).",
+                    field=name,
+                )
+        return {name: given.get(name, rule.default) for name, rule in self.parameters.items()}

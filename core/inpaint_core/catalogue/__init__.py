@@ -1,0 +1,34 @@
+"""The model cards that the package ships: one TOML file each."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from difflib import get_close_matches
+from importlib import resources
+
+from inpaint_core.card import ModelCard
+from inpaint_core.errors import UnknownModel
+
+
+class Catalogue(dict[str, ModelCard]):
+    """Model cards by name, in alphabetical order."""
+
+    def card(self, name: str) -> ModelCard:
+        """The card of `name`; `UnknownModel` offers the nearest names."""
+        if name in self:
+            return self[name]
+        near = get_close_matches(name, self, n=3, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(self)}."
+        raise UnknownModel(f"There is no model {name!r}. {hint}", model=name, nearest=near)
+
+
+@functools.cache
+def load_catalogue() -> Catalogue:
+    """Every card in this package, checked."""
+    files = (entry for entry in resources.files(__name__).iterdir() if entry.name.endswith(".toml"))
+    cards = [ModelCard.model_validate(tomllib.loads(entry.read_text(encoding="utf-8"))) for entry in files]
+    return Catalogue(sorted((card.name, card) for card in cards))
+
+
+__all__ = ["Catalogue", "load_catalogue"]

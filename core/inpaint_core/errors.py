@@ -1,0 +1,287 @@
+"""Every error of the fleet, in one tree, split at the root by what happens next.
+
+InpaintError
+ ├─ RetryableError            the same job may succeed later: it goes back to its queue after a pause
+ │   ├─ ServiceUnavailable        Redis, Postgres or S3 did not answer (`service`, `address`)
+ │   │   ├─ BrokerUnavailable
+ │   │   ├─ DatabaseUnavailable
+ │   │   └─ StorageUnavailable
+ │   └─ GpuOutOfMemory            the job needs more GPU memory than is free
+ ├─ RequestError              the same request fails again: the job is refused or failed, with a remedy
+ │   ├─ InvalidRequest            a field is missing, unknown or out of range (`field`)
+ │   │   ├─ UnknownModel              no such model (`model`, `nearest`)
+ │   │   ├─ ModelRetired              the model is no longer served
+ │   │   ├─ ParameterInvalid          a parameter the model does not have, or outside its range
+ │   │   └─ PromptRequired
+ │   ├─ ImageError                the image cannot be used
+ │   │   ├─ UnreadableImage
+ │   │   ├─ ImageTooLarge
+ │   │   ├─ MaskSizeMismatch
+ │   │   └─ EmptyMask
+ │   ├─ InputNotFound             a local file that does not exist
+ │   ├─ ObjectNotFound            an object that the bucket does not hold
+ │   ├─ ObjectChanged             an object whose bytes are no longer those that were submitted
+ │   ├─ IdempotencyConflict       the key was used before for another request
+ │   ├─ JobNotFound
+ │   └─ JobFailed                 raised by the client when a job that it waits for did not succeed
+ ├─ OperatorError             nothing is wrong with the job; somebody has to set something up
+ │   ├─ SettingsInvalid, NotConfigured, AccessDenied, SchemaBehind, StackError, DiskFull, MissingExtra
+ └─ WorkerMustExit            the process cannot be trusted any more: it exits, its supervisor starts a new one
+     ├─ GpuContextBroken
+     └─ StepHung
+
+Facts are attributes. A message says what was wrong, what was found, and what to do. `code` is stable and is what
+the database stores; `exit_code` is what the command line ends with (docs/cli.md lists them).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class InpaintError(Exception):
+    """Something went wrong in the fleet."""
+
+    code: ClassVar[str] = "internal"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str | None = None, **facts: object) -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        self.facts = facts
+        super().__init__(self.message)
+
+    def __getattr__(self, name: str) -> object:
+        # Facts read as attributes: `error.service`, `error.field`.
+        facts = self.__dict__.get("facts", {})
+        if name in facts:
+            return facts[name]
+        raise AttributeError(name)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.message, self.facts)
+
+
+def _rebuild(kind: type[InpaintError], message: str, facts: dict[str, object]) -> InpaintError:
+    return kind(message, **facts)
+
+
+# --- retry -----------------------------------------------------------------------------------------------------------
+
+
+class RetryableError(InpaintError):
+    """The job may succeed if it is tried again."""
+
+    code = "retryable"
+    exit_code = 4
+
+
+class ServiceUnavailable(RetryableError):
+    """A service that the fleet needs does not answer."""
+
+    code = "service_unavailable"
+
+
+class BrokerUnavailable(ServiceUnavailable):
+    """Redis does not answer."""
+
+    code = "broker_unavailable"
+
+
+class DatabaseUnavailable(ServiceUnavailable):
+    """Postgres does not answer."""
+
+    code = "database_unavailable"
+
+
+class StorageUnavailable(ServiceUnavailable):
+    """The object store does not answer."""
+
+    code = "storage_unavailable"
+
+
+class GpuOutOfMemory(RetryableError):
+    """The job needs more GPU memory than is free."""
+
+    code = "gpu_out_of_memory"
+
+
+# --- fail the job ----------------------------------------------------------------------------------------------------
+
+
+class RequestError(InpaintError):
+    """The request cannot be carried out as it is."""
+
+    code = "invalid_request"
+    exit_code = 2
+
+
+class InvalidRequest(RequestError):
+    """A field of the request is missing, unknown or out of range."""
+
+
+class UnknownModel(InvalidRequest):
+    """The catalogue has no such model."""
+
+    code = "unknown_model"
+
+
+class ModelRetired(InvalidRequest):
+    """The model is no longer served."""
+
+    code = "model_retired"
+
+
+class ParameterInvalid(InvalidRequest):
+    """A parameter is not one of the model's, or outside its range."""
+
+    code = "parameter_invalid"
+
+
+class PromptRequired(InvalidRequest):
+    """The model repaints after a prompt, and the request has none."""
+
+    code = "prompt_required"
+
+
+class ImageError(RequestError):
+    """The image cannot be used."""
+
+    code = "image_invalid"
+
+
+class UnreadableImage(ImageError):
+    """The bytes are not an image in a supported format."""
+
+    code = "image_unreadable"
+
+
+class ImageTooLarge(ImageError):
+    """The image is larger than the fleet accepts."""
+
+    code = "image_too_large"
+
+
+class MaskSizeMismatch(ImageError):
+    """Mask and source differ in size."""
+
+    code = "mask_size_mismatch"
+
+
+class EmptyMask(ImageError):
+    """The mask marks nothing to repaint."""
+
+    code = "mask_empty"
+
+
+class InputNotFound(RequestError):
+    """The file does not exist."""
+
+    code = "input_not_found"
+    exit_code = 3
+
+
+class ObjectNotFound(RequestError):
+    """The bucket does not hold the object."""
+
+    code = "object_not_found"
+    exit_code = 3
+
+
+class ObjectChanged(RequestError):
+    """The object's bytes are not those that were submitted."""
+
+    code = "object_changed"
+
+
+class JobNotFound(RequestError):
+    """There is no such job."""
+
+    code = "job_not_found"
+    exit_code = 3
+
+
+class IdempotencyConflict(RequestError):
+    """The idempotency key was used before for another request."""
+
+    code = "idempotency_conflict"
+    exit_code = 6
+
+
+class JobFailed(RequestError):
+    """The job did not succeed."""
+
+    code = "job_failed"
+    exit_code = 5
+
+
+# --- call the operator -----------------------------------------------------------------------------------------------
+
+
+class OperatorError(InpaintError):
+    """Something has to be set up."""
+
+    code = "operator"
+    exit_code = 7
+
+
+class SettingsInvalid(OperatorError):
+    """A setting has a wrong value."""
+
+    code = "settings_invalid"
+
+
+class NotConfigured(OperatorError):
+    """A setting that is needed has no value."""
+
+    code = "not_configured"
+
+
+class AccessDenied(OperatorError):
+    """A service refused the credentials."""
+
+    code = "access_denied"
+
+
+class SchemaBehind(OperatorError):
+    """The database schema is older than this program. Run: inpaint db upgrade"""
+
+    code = "schema_behind"
+
+
+class StackError(OperatorError):
+    """The local stack cannot do that now."""
+
+    code = "stack"
+
+
+class DiskFull(OperatorError):
+    """The disk is full."""
+
+    code = "disk_full"
+
+
+class MissingExtra(OperatorError):
+    """An optional part of the package is not installed."""
+
+    code = "missing_extra"
+
+
+# --- the process must end --------------------------------------------------------------------------------------------
+
+
+class WorkerMustExit(InpaintError):
+    """The worker process cannot be trusted any more."""
+
+    code = "worker_exit"
+
+
+class GpuContextBroken(WorkerMustExit):
+    """The GPU context is broken; only a new process gets a new one."""
+
+    code = "gpu_context_broken"
+
+
+class StepHung(WorkerMustExit):
+    """A step made no progress within its time limit."""
+
+    code = "step_hung"

@@ -1,0 +1,207 @@
+"""Settings: `INPAINT_*` variables, an optional TOML file, and what a running local stack wrote down, in that order."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from inpaint_core.errors import NotConfigured
+from inpaint_core.settings_errors import explain_toml, explain_validation
+
+PREFIX = "INPAINT_"
+#: The file in the data folder in which `inpaint up` writes the addresses and passwords of its servers (mode 0600).
+STACK_FILE = "stack.toml"
+#: Variables that are read elsewhere: by this module before settings exist, by the command line, and by Flower's.
+_OTHER_VARIABLES = {PREFIX + name for name in ("CONFIG", "DEBUG", "FLOWER_PORT", "FLOWER_ADDRESS", "FLOWER_BASIC_AUTH")}
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def default_data_dir() -> Path:
+    """Where the local stack keeps its data: the user's data folder, or /var/lib for root."""
+    # Postgres refuses to run as root, and the user it then runs as cannot enter /root.
+    if os.geteuid() == 0:
+        return Path("/var/lib/inpaint-fleet")
+    return platformdirs.user_data_path("inpaint-fleet", appauthor=False)
+
+
+def config_file() -> Path:
+    """The TOML file that is read: `INPAINT_CONFIG`, or config.toml in the user's configuration folder if it exists."""
+    named = os.environ.get(PREFIX + "CONFIG")
+    if named:
+        return Path(named).expanduser()
+    return platformdirs.user_config_path("inpaint-fleet", appauthor=False) / "config.toml"
+
+
+class Settings(BaseSettings):
+    """All settings of clients, relay and workers. Sizes are bytes, times seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(default_factory=default_data_dir, description="Folder of the local stack")
+
+    redis_url: SecretStr | None = Field(None, description="Redis, e.g. redis://:password@host:6379/0")
+    postgres_url: SecretStr | None = Field(None, description="Postgres 15-18, e.g. postgresql://user:pw@host:5432/db")
+    s3_url: str | None = Field(None, description="S3 endpoint, e.g. https://minio.example.com:9000")
+    s3_access_key: str | None = Field(None, description="S3 access key")
+    s3_secret_key: SecretStr | None = Field(None, description="S3 secret key")
+    s3_bucket: str = Field("inpaint", min_length=3, max_length=63, description="Bucket of inputs and outputs")
+    s3_region: str = Field("us-east-1", description="Region that requests are signed for")
+    s3_read_buckets: tuple[str, ...] = Field((), description="Other buckets that jobs may name objects in")
+
+    max_image_bytes: int = Field(64 << 20, ge=1024, description="Largest encoded image")
+    max_image_pixels: int = Field(50_000_000, ge=1, description="Most pixels an image may decode to")
+    max_image_side: int = Field(16_384, ge=1, description="Longest side of an image, pixels")
+
+    max_attempts: int = Field(3, ge=1, le=20, description="Failed attempts after which a job fails")
+    lease_s: Seconds = Field(10, description="A running job whose worker is silent this long is requeued")
+    heartbeat_s: Seconds = Field(2, description="How often a worker renews its leases and hears of cancels")
+    sweep_s: Seconds = Field(1, description="How often the relay looks for work")
+    publish_grace_s: Seconds = Field(2, description="How long a producer may take to publish before the relay does")
+    republish_after_s: Seconds = Field(15, description="A queued job whose queue is empty this long is sent again")
+    backoff_s: Seconds = Field(2, description="First pause before a retry; doubles each time, with jitter")
+    backoff_max_s: Seconds = Field(300, description="Longest pause before a retry")
+
+    worker_threads: int = Field(2, ge=1, le=16, description="Jobs in hand at once; one of them uses the GPU")
+    grace_s: Seconds = Field(60, description="How long a stopping worker may finish the job it runs")
+    step_timeout_s: Seconds = Field(300, description="A step without progress for this long ends the worker process")
+    health_host: str = Field("127.0.0.1", description="Address of a worker's /healthz and /readyz")
+    health_port: int = Field(0, ge=0, le=65_535, description="Port of /healthz and /readyz; 0: none")
+
+    log_format: Literal["console", "json"] = Field("console", description="console for people, json for machines")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log shown")
+
+    #: Settings without which nothing can be reached.
+    SERVICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "Redis": ("redis_url",),
+        "Postgres": ("postgres_url",),
+        "S3": ("s3_url", "s3_access_key", "s3_secret_key"),
+    }
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("redis_url", "postgres_url")
+    @classmethod
+    def _known_scheme(cls, value: SecretStr | None, info: Any) -> SecretStr | None:
+        if value is None:
+            return None
+        wanted = {
+            "redis_url": ("redis", "rediss", "unix"),
+            "postgres_url": ("postgresql", "postgres", "postgresql+psycopg"),
+        }[info.field_name]
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in wanted:
+            raise ValueError(f"must begin with {' or '.join(s + '://' for s in wanted[:2])}")
+        if not parts.hostname and "host=" not in parts.query and parts.scheme != "unix":
+            raise ValueError("must name a host, as in " + wanted[0] + "://user:password@host:port/name")
+        return value
+
+    @field_validator("s3_url")
+    @classmethod
+    def _http(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be http://host:port or https://host:port")
+        if parts.path.strip("/") or parts.username:
+            raise ValueError("must be only scheme, host and port; keys go to INPAINT_S3_ACCESS_KEY and _SECRET_KEY")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _lease_outlives_heartbeats(self) -> Settings:
+        if self.lease_s < 3 * self.heartbeat_s:
+            raise ValueError(
+                f"INPAINT_LEASE_S is {self.lease_s:g} and INPAINT_HEARTBEAT_S is {self.heartbeat_s:g}: "
+                "a lease must last at least three heartbeats, or one lost packet costs a job"
+            )
+        return self
+
+    def need(self, service: str) -> None:
+        """Raise `NotConfigured` unless the settings of `service` (Redis, Postgres or S3) have values."""
+        missing = [PREFIX + name.upper() for name in self.SERVICES[service] if getattr(self, name) is None]
+        if missing:
+            raise NotConfigured(
+                f"No {service} is configured: {', '.join(missing)} not set, and no local stack has been started in "
+                f"{self.data_dir}. Start one with `inpaint up`, or set {'it' if len(missing) == 1 else 'them'} "
+                f"to use a {service} of your own.",
+                service=service,
+                missing=missing,
+            )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the TOML file, then the local stack's file."""
+        config = TomlConfigSettingsSource(settings_cls, config_file())
+        chosen = {**config(), **env_settings(), **init_settings()}
+        data_dir = Path(str(chosen.get("data_dir") or default_data_dir())).expanduser()
+        # Not a TomlConfigSettingsSource when unreadable: a stack of another user must not break a client of one's own.
+        stack = data_dir / STACK_FILE
+        sources = (init_settings, env_settings, config)
+        if os.access(stack, os.R_OK):
+            return (*sources, TomlConfigSettingsSource(settings_cls, stack))
+        return sources
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; `SettingsInvalid` names each wrong one, its value and the fix."""
+    named = os.environ.get(PREFIX + "CONFIG")
+    if named and not Path(named).expanduser().is_file():
+        raise explain_toml(Path(named), "there is no such file")
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise explain_validation(error, Settings) from None
+    except ValueError as error:  # tomllib.TOMLDecodeError is one
+        raise explain_toml(config_file(), str(error)) from None
+
+
+def unknown_variables() -> list[str]:
+    """`INPAINT_*` variables that no setting reads: most often a misspelling."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | _OTHER_VARIABLES
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """Every setting as text that may be printed: secrets and passwords in URLs are hidden."""
+    rows = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = redact_url(value.get_secret_value()) if name.endswith("_url") else "********"
+        rows[name] = "(not set)" if value is None else ", ".join(value) if isinstance(value, tuple) else str(value)
+    return rows
+
+
+def redact_url(url: str) -> str:
+    """The URL with its password replaced, fit for logs and messages."""
+    parts = urlsplit(url)
+    netloc = parts.netloc
+    if "@" in netloc:
+        user, _, host = netloc.rpartition("@")
+        netloc = f"{user.split(':')[0]}:***@{host}" if ":" in user else f"{user}@{host}"
+    return parts._replace(netloc=netloc, query="").geturl()
+
+
+def address(url: str) -> str:
+    """host:port of a URL, as error messages name it."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname or parts.path)

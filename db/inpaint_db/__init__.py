@@ -1,0 +1,1 @@
+"""What Postgres holds, and every question asked of it."""

@@ -1,0 +1,280 @@
+"""What a worker says of a job: claim, renew, finish, release. Each is one round trip.
+
+The attempt number is the fencing token: every statement after the claim names it, and changes nothing once another
+attempt has been opened. So a worker that froze past its lease and comes back cannot overwrite what replaced it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from inpaint_core.ids import new_id
+from inpaint_core.status import AttemptStatus, JobStatus
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job in the hands of a worker, as its attempt `number`."""
+
+    job_id: UUID
+    number: int
+    model: str
+    source_uri: str
+    source_sha256: str | None
+    mask_uri: str
+    mask_sha256: str | None
+    prompt: str
+    negative_prompt: str
+    seed: int
+    parameters: dict[str, Any]
+    deadline: datetime | None
+    queue_wait_s: float
+    failures: int
+    max_attempts: int
+
+
+_CLAIM = text("""
+WITH claimed AS (
+    UPDATE job
+       SET status = 'running', attempt = attempt + 1, worker_id = :worker_id, started_at = now(),
+           lease_until = now() + make_interval(secs => :lease_s)
+     WHERE id = :job_id AND model = :model AND status = 'queued' AND not_before <= now()
+       AND failures < max_attempts AND cancel_requested_at IS NULL AND (deadline IS NULL OR deadline > now())
+    RETURNING *, extract(epoch FROM now() - greatest(queued_at, not_before))::float8 AS queue_wait_s
+), opened AS (
+    INSERT INTO attempt (job_id, number, worker_id, environment_id, queue_wait_s, seed, phase)
+    SELECT id, attempt, :worker_id, :environment_id, queue_wait_s, seed, 'fetch' FROM claimed
+)
+SELECT id AS job_id, attempt AS number, model, source_uri, source_sha256, mask_uri, mask_sha256, prompt,
+       negative_prompt, seed, parameters, deadline, queue_wait_s, failures, max_attempts
+  FROM claimed
+""")
+
+
+def claim(
+    connection: Connection, job_id: UUID, *, model: str, worker_id: UUID, environment_id: UUID, lease_s: float
+) -> Claimed | None:
+    """Take a queued job of `model`; None if it is not there to be taken (running, finished, not yet due, canceled)."""
+    row = connection.execute(
+        _CLAIM,
+        {
+            "job_id": job_id,
+            "model": model,
+            "worker_id": worker_id,
+            "environment_id": environment_id,
+            "lease_s": lease_s,
+        },
+    ).one_or_none()
+    return Claimed(**row._mapping) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt is, as the heartbeat reports it."""
+
+    job_id: UUID
+    number: int
+    phase: str
+    steps_done: int | None
+    steps_total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What the database answers to a heartbeat."""
+
+    #: Attempts whose lease was renewed. One that was asked for and is not here is fenced off: stop it.
+    held: frozenset[tuple[UUID, int]]
+    #: Attempts that somebody wants to end.
+    canceled: frozenset[tuple[UUID, int]]
+
+
+_RENEW = text("""
+WITH beat AS (
+    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS int[]), CAST(:phases AS text[]),
+                         CAST(:done AS int[]), CAST(:total AS int[]))
+                  AS b(job_id, number, phase, steps_done, steps_total)
+), alive AS (
+    UPDATE worker SET seen_at = now(), state = :state WHERE id = :worker_id
+), told AS (
+    UPDATE attempt a SET phase = b.phase, steps_done = b.steps_done, steps_total = b.steps_total
+      FROM beat b WHERE a.job_id = b.job_id AND a.number = b.number AND a.status = 'running'
+)
+UPDATE job j SET lease_until = now() + make_interval(secs => :lease_s)
+  FROM beat b
+ WHERE j.id = b.job_id AND j.attempt = b.number AND j.status = 'running' AND j.worker_id = :worker_id
+RETURNING j.id, j.attempt, j.cancel_requested_at IS NOT NULL AS canceled
+""")
+
+
+def renew(
+    connection: Connection, worker_id: UUID, state: str, running: Sequence[Progress], *, lease_s: float
+) -> Renewed:
+    """Say that the worker lives and renew the leases of all its attempts, in one statement."""
+    rows = connection.execute(
+        _RENEW,
+        {
+            "worker_id": worker_id,
+            "state": state,
+            "lease_s": lease_s,
+            "ids": [p.job_id for p in running],
+            "numbers": [p.number for p in running],
+            "phases": [p.phase for p in running],
+            "done": [p.steps_done for p in running],
+            "total": [p.steps_total for p in running],
+        },
+    ).all()
+    return Renewed(
+        frozenset((row.id, row.attempt) for row in rows),
+        frozenset((row.id, row.attempt) for row in rows if row.canceled),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOutput:
+    """An object that an attempt has stored, before the database knows of it."""
+
+    uri: str
+    sha256: str
+    format: str
+    width: int
+    height: int
+    size_bytes: int
+    seed: int | None
+    kind: str = "result"
+
+
+@dataclass(slots=True)
+class AttemptReport:
+    """What an attempt measured, however it ended. Unknown values stay None."""
+
+    seconds: dict[str, float] = field(default_factory=dict)  #: phase column -> seconds
+    peak_memory_bytes: int | None = None
+    peak_memory_kind: str | None = None
+    first_after_load: bool = False
+    steps_done: int | None = None
+    steps_total: int | None = None
+    parameters: dict[str, Any] | None = None
+
+
+_END_ATTEMPT = text("""
+UPDATE attempt
+   SET status = :status, finished_at = now(), phase = NULL, fetch_s = :fetch_s, prepare_s = :prepare_s,
+       gpu_wait_s = :gpu_wait_s, inference_s = :inference_s, composite_s = :composite_s, encode_s = :encode_s,
+       store_s = :store_s, peak_memory_bytes = :peak_memory_bytes, peak_memory_kind = :peak_memory_kind,
+       first_after_load = :first_after_load, steps_done = :steps_done, steps_total = :steps_total,
+       parameters = :parameters, error_code = :error_code, error_message = :error_message
+ WHERE job_id = :job_id AND number = :number AND status = 'running'
+""").bindparams(bindparam("parameters", type_=JSONB(none_as_null=True)))
+
+_OUTPUT = text("""
+INSERT INTO output (id, job_id, attempt, kind, uri, sha256, format, width, height, size_bytes, seed)
+VALUES (:id, :job_id, :number, :kind, :uri, :sha256, :format, :width, :height, :size_bytes, :seed)
+""")
+
+_FINISH = text("""
+UPDATE job
+   SET status = :status, finished_at = now(), lease_until = NULL, worker_id = NULL,
+       failures = failures + :failed, error_code = :error_code, error_message = :error_message
+ WHERE id = :job_id AND attempt = :number AND status = 'running'
+RETURNING 1
+""")
+
+_REQUEUE = text("""
+UPDATE job
+   SET status = 'queued', queued_at = now(), published_at = NULL, lease_until = NULL, worker_id = NULL,
+       not_before = now() + make_interval(secs => :pause_s), failures = failures + :failed,
+       error_code = coalesce(:error_code, error_code), error_message = coalesce(:error_message, error_message)
+ WHERE id = :job_id AND attempt = :number AND status = 'running'
+RETURNING 1
+""")
+
+
+def finish(
+    connection: Connection,
+    claimed: Claimed,
+    status: JobStatus,
+    report: AttemptReport,
+    outputs: Sequence[StoredOutput] = (),
+    *,
+    error_code: str | None = None,
+    error_message: str | None = None,
+) -> bool:
+    """End the job as `status`, with its outputs; False, and nothing is written, if the attempt is no longer current."""
+    key = {"job_id": claimed.job_id, "number": claimed.number}
+    failed = 1 if status is JobStatus.FAILED else 0
+    ended = {"status": status.value, "failed": failed, "error_code": error_code, "error_message": error_message}
+    if connection.execute(_FINISH, {**key, **ended}).one_or_none() is None:
+        return False
+    _end_attempt(connection, claimed, AttemptStatus(status.value), report, error_code, error_message)
+    for output in outputs:
+        values = {name: getattr(output, name) for name in StoredOutput.__slots__}
+        connection.execute(_OUTPUT, {"id": new_id(), **key, **values})
+    return True
+
+
+def requeue(
+    connection: Connection,
+    claimed: Claimed,
+    report: AttemptReport,
+    *,
+    counts: bool,
+    pause_s: float = 0,
+    error_code: str | None = None,
+    error_message: str | None = None,
+) -> bool:
+    """Give the job back to its queue; False if the attempt is no longer current.
+
+    `counts`: whether the attempt counts against `max_attempts` (a failure does, a worker that stops does not).
+    The relay sends the job's message again when `pause_s` is over.
+    """
+    values = {
+        "job_id": claimed.job_id,
+        "number": claimed.number,
+        "pause_s": pause_s,
+        "failed": int(counts),
+        "error_code": error_code,
+        "error_message": error_message,
+    }
+    if connection.execute(_REQUEUE, values).one_or_none() is None:
+        return False
+    status = AttemptStatus.FAILED if counts else AttemptStatus.RELEASED
+    _end_attempt(connection, claimed, status, report, error_code, error_message)
+    return True
+
+
+def _end_attempt(
+    connection: Connection,
+    claimed: Claimed,
+    status: AttemptStatus,
+    report: AttemptReport,
+    error_code: str | None,
+    error_message: str | None,
+) -> None:
+    seconds: Mapping[str, float] = report.seconds
+    connection.execute(
+        _END_ATTEMPT,
+        {
+            "job_id": claimed.job_id,
+            "number": claimed.number,
+            "status": status.value,
+            **{
+                name: seconds.get(name)
+                for name in ("fetch_s", "prepare_s", "gpu_wait_s", "inference_s", "composite_s", "encode_s", "store_s")
+            },
+            "peak_memory_bytes": report.peak_memory_bytes,
+            "peak_memory_kind": report.peak_memory_kind,
+            "first_after_load": report.first_after_load,
+            "steps_done": report.steps_done,
+            "steps_total": report.steps_total,
+            "parameters": report.parameters,
+            "error_code": error_code,
+            "error_message": error_message,
+        },
+    )

@@ -1,0 +1,55 @@
+"""Images: what jobs were given, and what attempts stored."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from inpaint_db.base import Base, BigInt, Now, UuidKey
+
+
+class Image(Base):
+    """An input by its content. `masked_pixels` is NULL until it is used as a mask."""
+
+    __tablename__ = "image"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    format: Mapped[str]
+    mode: Mapped[str] = mapped_column(doc="Pillow's mode of the file")
+    width: Mapped[int]
+    height: Mapped[int]
+    size_bytes: Mapped[BigInt]
+    masked_pixels: Mapped[BigInt | None]
+    first_seen_at: Mapped[Now]
+
+    __table_args__ = (
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256_hex"),
+        CheckConstraint("width > 0 AND height > 0 AND size_bytes > 0", name="sizes_positive"),
+    )
+
+
+class Output(Base):
+    """An image that a successful attempt stored."""
+
+    __tablename__ = "output"
+
+    id: Mapped[UuidKey]
+    job_id: Mapped[UUID]
+    attempt: Mapped[int]
+    kind: Mapped[str] = mapped_column(server_default="result")
+    uri: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[str]
+    format: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    size_bytes: Mapped[BigInt]
+    seed: Mapped[BigInt | None]
+    created_at: Mapped[Now]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["job_id", "attempt"], ["attempt.job_id", "attempt.number"], ondelete="CASCADE"),
+        Index(None, "job_id", "attempt", "kind", unique=True),
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256_hex"),
+    )

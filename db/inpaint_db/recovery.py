@@ -1,0 +1,131 @@
+"""What the relay asks: which messages have to be sent, whose lease ran out, whose deadline passed.
+
+Any number of relays may ask at once: rows are taken with SKIP LOCKED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from inpaint_core.status import Priority
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A queued job whose message has to be sent."""
+
+    id: UUID
+    model: str
+    priority: Priority
+    #: It has been in a queue before: sent ahead of the backlog, or it would wait twice.
+    recovered: bool
+
+
+# The grace leaves a producer the time between its commit and its own sending.
+_TAKE_UNSENT = text("""
+UPDATE job SET published_at = now()
+ WHERE id IN (SELECT id FROM job
+               WHERE status = 'queued' AND published_at IS NULL AND not_before <= now()
+                 AND (attempt > 0 OR queued_at < now() - make_interval(secs => :grace_s))
+               ORDER BY not_before LIMIT :limit FOR UPDATE SKIP LOCKED)
+RETURNING id, model, priority, attempt
+""")
+
+
+def take_unsent(connection: Connection, *, grace_s: float, limit: int) -> list[Unsent]:
+    """Queued jobs that were never sent, marked as sent. Send them before the transaction ends."""
+    rows = connection.execute(_TAKE_UNSENT, {"grace_s": grace_s, "limit": limit}).all()
+    return [Unsent(row.id, row.model, Priority(row.priority), row.attempt > 0) for row in rows]
+
+
+_FORGET_SENT = text("""
+UPDATE job SET published_at = NULL
+ WHERE id IN (SELECT id FROM job
+               WHERE status = 'queued' AND model = ANY(:models)
+                 AND published_at < now() - make_interval(secs => :after_s)
+               LIMIT :limit FOR UPDATE SKIP LOCKED)
+RETURNING id
+""")
+
+
+def forget_sent(connection: Connection, models: Collection[str], *, after_s: float, limit: int) -> int:
+    """Have the messages of queued jobs sent again, for models whose queue in Redis turned out to be empty.
+
+    Harmless if a message is only just being delivered: the claim refuses the second.
+    """
+    rows = connection.execute(_FORGET_SENT, {"models": list(models), "after_s": after_s, "limit": limit}).all()
+    return len(rows)
+
+
+_WAITING_MODELS = text("""
+SELECT DISTINCT model FROM job WHERE status = 'queued' AND published_at < now() - make_interval(secs => :after_s)
+""")
+
+
+def models_waiting(connection: Connection, *, after_s: float) -> list[str]:
+    """Models with queued jobs whose message was sent long ago."""
+    return list(connection.execute(_WAITING_MODELS, {"after_s": after_s}).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Reclaimed:
+    """A job whose worker fell silent, and what became of it."""
+
+    id: UUID
+    model: str
+    attempt: int
+    status: str
+    host: str | None
+    pid: int | None
+
+
+# After a restart of Postgres no worker could renew: leases are left alone until each had the time to.
+_RECLAIM = text("""
+WITH lost AS (
+    SELECT j.id, j.attempt, j.worker_id FROM job j
+     WHERE j.status = 'running' AND j.lease_until < now()
+       AND pg_postmaster_start_time() < now() - make_interval(secs => :lease_s)
+     ORDER BY j.lease_until LIMIT :limit FOR UPDATE SKIP LOCKED
+), ended AS (
+    UPDATE attempt a
+       SET status = 'lost', finished_at = now(), error_code = 'worker_lost', error_message =
+           'The worker stopped answering while the job was in phase ' || coalesce(a.phase, 'unknown') || '.'
+      FROM lost WHERE a.job_id = lost.id AND a.number = lost.attempt AND a.status = 'running'
+)
+UPDATE job j
+   SET status = CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'canceled'
+                     WHEN j.failures + 1 >= j.max_attempts THEN 'failed' ELSE 'queued' END,
+       finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL OR j.failures + 1 >= j.max_attempts THEN now() END,
+       failures = j.failures + 1, lease_until = NULL, worker_id = NULL, published_at = NULL, queued_at = now(),
+       error_code = 'worker_lost',
+       error_message = 'The worker of attempt ' || j.attempt || ' stopped answering' ||
+           coalesce(' (' || w.host || ', pid ' || w.pid || ')', '') || '. Its log tells why.'
+  FROM lost LEFT JOIN worker w ON w.id = lost.worker_id
+ WHERE j.id = lost.id
+RETURNING j.id, j.model, j.attempt, j.status, w.host, w.pid
+""")
+
+
+def reclaim_lost(connection: Connection, *, lease_s: float, limit: int) -> list[Reclaimed]:
+    """Requeue, or fail after `max_attempts`, the running jobs whose lease ran out."""
+    rows = connection.execute(_RECLAIM, {"lease_s": lease_s, "limit": limit}).all()
+    return [Reclaimed(**row._mapping) for row in rows]
+
+
+_EXPIRE = text("""
+UPDATE job
+   SET status = 'expired', finished_at = now(), error_code = 'deadline_passed',
+       error_message = 'The deadline ' || to_char(deadline AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"') ||
+                       ' passed before a worker was free. Submit it again with a later one.'
+ WHERE id IN (SELECT id FROM job WHERE status = 'queued' AND deadline <= now()
+               LIMIT :limit FOR UPDATE SKIP LOCKED)
+RETURNING id
+""")
+
+
+def expire_queued(connection: Connection, *, limit: int) -> int:
+    """End queued jobs whose deadline passed. A running job's worker watches its own deadline."""
+    return len(connection.execute(_EXPIRE, {"limit": limit}).all())

@@ -1,0 +1,194 @@
+"""How jobs get into the database: one statement for many, and the same answer for a repeated idempotency key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from inpaint_core.card import ModelCard
+from inpaint_core.errors import IdempotencyConflict
+from inpaint_core.images import ImageFacts
+from inpaint_core.job import JobRequest
+from inpaint_core.status import JobStatus
+from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from inpaint_db.environments import Model
+from inpaint_db.jobs import Job
+from inpaint_db.outputs import Image
+
+#: Rows of one INSERT: its parameters must stay under the protocol's 65,535.
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A checked request, ready to be inserted."""
+
+    id: UUID
+    request: JobRequest
+    source_sha256: str | None = None
+    mask_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of a submission."""
+
+    id: UUID
+    model: str
+    #: False: a job with this idempotency key was there already, and `id` is that one.
+    created: bool
+    status: JobStatus
+
+
+def register_models(connection: Connection, cards: Iterable[ModelCard]) -> None:
+    """Make sure that each model has a row, with its newest card."""
+    rows = [{"name": c.name, "family": c.family, "card": c.model_dump(mode="json")} for c in cards]
+    if not rows:
+        return
+    new = insert(Model).values(rows)
+    connection.execute(
+        new.on_conflict_do_update(
+            index_elements=[Model.name],
+            set_={"family": new.excluded.family, "card": new.excluded.card, "updated_at": func.now()},
+            where=Model.card != new.excluded.card,
+        )
+    )
+
+
+def insert_images(connection: Connection, facts: Collection[ImageFacts]) -> None:
+    """Record inputs by content; one that is known keeps its row, and learns its mask area if that was unknown."""
+    by_content: dict[str, dict[str, Any]] = {}
+    for fact in facts:
+        row = asdict(fact)
+        known = by_content.setdefault(fact.sha256, row)
+        if known["masked_pixels"] is None:
+            known["masked_pixels"] = row["masked_pixels"]
+    # Sorted, so that two submissions of the same images take their row locks in one order.
+    rows = [by_content[sha] for sha in sorted(by_content)]
+    for start in range(0, len(rows), _CHUNK):
+        new = insert(Image).values(rows[start : start + _CHUNK])
+        connection.execute(
+            new.on_conflict_do_update(
+                index_elements=[Image.sha256],
+                set_={"masked_pixels": new.excluded.masked_pixels},
+                where=Image.masked_pixels.is_(None) & new.excluded.masked_pixels.is_not(None),
+            )
+        )
+
+
+def known_images(connection: Connection, sha256s: Collection[str]) -> dict[str, ImageFacts]:
+    """Facts of those images that the database knows."""
+    if not sha256s:
+        return {}
+    rows = connection.execute(select(Image.__table__).where(Image.sha256.in_(sha256s))).mappings()
+    return {row["sha256"]: ImageFacts(**{k: row[k] for k in ImageFacts.__slots__}) for row in rows}
+
+
+def insert_jobs(connection: Connection, jobs: Sequence[NewJob], *, max_attempts: int) -> list[Submitted]:
+    """Insert jobs as `queued`, in the order given, and answer for each.
+
+    `IdempotencyConflict` if a key was used before for another request; then nothing of the transaction stays.
+    The models and images that the jobs refer to must have their rows.
+    """
+    created: set[UUID] = set()
+    for start in range(0, len(jobs), _CHUNK):
+        rows = [_row(job, max_attempts) for job in jobs[start : start + _CHUNK]]
+        statement = insert(Job).values(rows).on_conflict_do_nothing(index_elements=[Job.idempotency_key])
+        created.update(connection.execute(statement.returning(Job.id)).scalars())
+    repeated = [job for job in jobs if job.id not in created]
+    first = _jobs_of_keys(connection, {str(job.request.idempotency_key) for job in repeated}) if repeated else {}
+    answers = []
+    for job in jobs:
+        if job.id in created:
+            answers.append(Submitted(job.id, job.request.model, True, JobStatus.QUEUED))
+            continue
+        row = first[str(job.request.idempotency_key)]
+        asked = job.request.fingerprint()
+        if row.request_hash != asked:
+            raise IdempotencyConflict(
+                f"The idempotency key {job.request.idempotency_key!r} belongs to job {row.id}, which asks for "
+                f"something else (request hash {row.request_hash[:12]}…, this one {asked[:12]}…). "
+                "Use a new key for a new request, or send the same request again.",
+                key=job.request.idempotency_key,
+                job_id=str(row.id),
+                found=row.request_hash,
+                asked=asked,
+            )
+        answers.append(Submitted(row.id, row.model, False, JobStatus(row.status)))
+    return answers
+
+
+def insert_failed(
+    connection: Connection, job_id: UUID, model: str, request: JobRequest | None, code: str, message: str
+) -> None:
+    """Keep a message that could not be accepted as a failed job, so that its sender finds out why."""
+    row: dict[str, Any] = _row(NewJob(job_id, request), 1) if request else {}
+    row |= {
+        "id": job_id,
+        "model": model,
+        "status": JobStatus.FAILED.value,
+        "finished_at": func.now(),
+        "published_at": func.now(),
+        "error_code": code,
+        "error_message": message,
+        "idempotency_key": None,
+        "max_attempts": 1,
+    }
+    row.setdefault("request_hash", "")
+    connection.execute(insert(Job).values(row).on_conflict_do_nothing())
+
+
+def mark_published(connection: Connection, job_ids: Sequence[UUID]) -> None:
+    """Remember that the messages of these jobs were sent. Jobs that already run or ended do not care."""
+    connection.execute(
+        text("UPDATE job SET published_at = now() WHERE id = ANY(:ids) AND status = 'queued'"), {"ids": list(job_ids)}
+    )
+
+
+def request_cancel(connection: Connection, job_id: UUID) -> JobStatus | None:
+    """End a queued job at once, or ask the worker of a running one; the status after it, None if there is no job."""
+    canceled = connection.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.status == JobStatus.QUEUED)
+        .values(status=JobStatus.CANCELED, finished_at=func.now(), cancel_requested_at=func.now())
+        .returning(Job.status)
+    ).scalar_one_or_none()
+    if canceled:
+        return JobStatus.CANCELED
+    asked = update(Job).where(Job.id == job_id, Job.status == JobStatus.RUNNING)
+    connection.execute(asked.values(cancel_requested_at=func.coalesce(Job.cancel_requested_at, func.now())))
+    status = connection.execute(select(Job.status).where(Job.id == job_id)).scalar_one_or_none()
+    return JobStatus(status) if status else None
+
+
+def _row(job: NewJob, max_attempts: int) -> dict[str, Any]:
+    request = job.request
+    return {
+        "id": job.id,
+        "model": request.model,
+        "source_uri": request.source,
+        "source_sha256": job.source_sha256,
+        "mask_uri": request.mask,
+        "mask_sha256": job.mask_sha256,
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "seed": request.with_seed().seed,
+        "parameters": request.parameters,
+        "campaign": request.campaign,
+        "tags": dict(request.tags),
+        "priority": request.priority.value,
+        "deadline": request.deadline,
+        "idempotency_key": request.idempotency_key,
+        "request_hash": request.fingerprint(),
+        "max_attempts": max_attempts,
+    }
+
+
+def _jobs_of_keys(connection: Connection, keys: set[str]) -> dict[str, Any]:
+    wanted = select(Job.idempotency_key, Job.id, Job.model, Job.status, Job.request_hash)
+    rows = connection.execute(wanted.where(Job.idempotency_key.in_(keys))).all()
+    return {row.idempotency_key: row for row in rows}

@@ -1,0 +1,33 @@
+-- What each attempt cost, by the price in force when it started. Never stored, so a corrected price corrects history.
+CREATE VIEW attempt_cost AS
+SELECT a.job_id,
+       a.number AS attempt,
+       CASE WHEN per_image.usd_per_image IS NOT NULL
+            THEN CASE WHEN a.status = 'succeeded' THEN per_image.usd_per_image END
+            ELSE a.inference_s * hourly.usd_per_hour / 3600
+       END AS cost_usd,
+       CASE
+         WHEN per_image.usd_per_image IS NOT NULL AND a.status <> 'succeeded' THEN 'no image was made'
+         WHEN per_image.usd_per_image IS NOT NULL THEN NULL
+         WHEN a.inference_s IS NULL THEN 'the device was not used'
+         WHEN hourly.usd_per_hour IS NULL THEN 'no price for ' || e.device_kind || ' ' || e.device_name
+       END AS cost_unknown_reason
+  FROM attempt a
+  JOIN job j ON j.id = a.job_id
+  JOIN environment e ON e.id = a.environment_id
+  LEFT JOIN LATERAL (
+        SELECT p.usd_per_image FROM price p
+         WHERE p.model = j.model AND p.valid_from <= a.started_at
+           AND (p.valid_to IS NULL OR p.valid_to > a.started_at)
+         ORDER BY p.valid_from DESC LIMIT 1) per_image ON true
+  LEFT JOIN LATERAL (
+        SELECT p.usd_per_hour FROM price p
+         WHERE p.device_kind = e.device_kind AND (p.device_name IS NULL OR p.device_name = e.device_name)
+           AND p.valid_from <= a.started_at AND (p.valid_to IS NULL OR p.valid_to > a.started_at)
+         ORDER BY p.device_name NULLS LAST, p.valid_from DESC LIMIT 1) hourly ON true;
+
+COMMENT ON VIEW attempt_cost IS 'One row per attempt: its cost, derived from the price in force when it started.';
+COMMENT ON COLUMN attempt_cost.job_id IS 'The job.';
+COMMENT ON COLUMN attempt_cost.attempt IS 'Number of the attempt, from 1.';
+COMMENT ON COLUMN attempt_cost.cost_usd IS 'US dollars: seconds on the device times its price, or the price per image. NULL: unknown.';
+COMMENT ON COLUMN attempt_cost.cost_unknown_reason IS 'Why cost_usd is NULL.';

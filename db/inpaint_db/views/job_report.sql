@@ -1,0 +1,69 @@
+-- One row per job, with the seconds and the output of its newest attempt, and the cost of all attempts together.
+CREATE VIEW job_report AS
+SELECT j.id, j.model, j.status, j.campaign, j.priority, j.submitted_at, j.started_at, j.finished_at,
+       j.attempt AS attempts, a.queue_wait_s, a.fetch_s, a.prepare_s, a.gpu_wait_s, a.inference_s, a.composite_s,
+       a.encode_s, a.store_s,
+       extract(epoch FROM j.finished_at - j.submitted_at)::float8 AS total_s,
+       a.first_after_load, a.peak_memory_bytes, a.peak_memory_kind,
+       c.cost_usd,
+       CASE WHEN c.cost_usd IS NULL THEN coalesce(c.cost_unknown_reason, 'never ran') END AS cost_unknown_reason,
+       e.device_kind, e.device_name,
+       w.host AS worker_host, s.width, s.height,
+       m.masked_pixels::float8 / nullif(m.width::float8 * m.height, 0) AS masked_share,
+       o.uri AS output_uri, o.size_bytes AS output_bytes,
+       j.error_code, j.error_message,
+       CASE WHEN j.status = 'queued' AND j.not_before <= now() AND NOT EXISTS (
+                 SELECT 1 FROM worker l WHERE l.model = j.model AND l.state IN ('loading', 'ready')
+                    AND l.seen_at > now() - interval '30 seconds')
+            THEN 'no worker for ' || j.model || coalesce(' since ' || to_char(
+                 (SELECT max(l.seen_at) FROM worker l WHERE l.model = j.model) AT TIME ZONE 'UTC',
+                 'YYYY-MM-DD HH24:MI:SS "UTC"'), ' has ever run')
+            WHEN j.status = 'queued' AND j.not_before > now() THEN 'pause before a retry'
+       END AS waiting_for
+  FROM job j
+  LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempt
+  LEFT JOIN environment e ON e.id = a.environment_id
+  LEFT JOIN worker w ON w.id = a.worker_id
+  LEFT JOIN image s ON s.sha256 = j.source_sha256
+  LEFT JOIN image m ON m.sha256 = j.mask_sha256
+  LEFT JOIN output o ON o.job_id = j.id AND o.attempt = j.attempt AND o.kind = 'result'
+  LEFT JOIN LATERAL (
+        SELECT sum(k.cost_usd) AS cost_usd,
+               string_agg(DISTINCT k.cost_unknown_reason, '; ') AS cost_unknown_reason
+          FROM attempt_cost k WHERE k.job_id = j.id) c ON true;
+
+COMMENT ON VIEW job_report IS 'One row per job: status, seconds by phase, memory, cost, output.';
+COMMENT ON COLUMN job_report.id IS 'Job id; also the Celery task id.';
+COMMENT ON COLUMN job_report.model IS 'Model card that the job asked for.';
+COMMENT ON COLUMN job_report.status IS 'queued, running, succeeded, failed, canceled or expired.';
+COMMENT ON COLUMN job_report.campaign IS 'Label that its producer gave.';
+COMMENT ON COLUMN job_report.priority IS 'low, normal or high.';
+COMMENT ON COLUMN job_report.submitted_at IS 'When the producer inserted it.';
+COMMENT ON COLUMN job_report.started_at IS 'Start of the newest attempt.';
+COMMENT ON COLUMN job_report.finished_at IS 'When it reached a final status.';
+COMMENT ON COLUMN job_report.attempts IS 'How many attempts were opened.';
+COMMENT ON COLUMN job_report.queue_wait_s IS 'Seconds between entering the queue and the newest attempt.';
+COMMENT ON COLUMN job_report.fetch_s IS 'Seconds to read source and mask from the object store.';
+COMMENT ON COLUMN job_report.prepare_s IS 'Seconds to decode and prepare them.';
+COMMENT ON COLUMN job_report.gpu_wait_s IS 'Seconds it waited for the device, ready to run.';
+COMMENT ON COLUMN job_report.inference_s IS 'Seconds on the device: what is paid for.';
+COMMENT ON COLUMN job_report.composite_s IS 'Seconds to put the repainted area back into the source.';
+COMMENT ON COLUMN job_report.encode_s IS 'Seconds to encode the output.';
+COMMENT ON COLUMN job_report.store_s IS 'Seconds to store the output.';
+COMMENT ON COLUMN job_report.total_s IS 'Seconds from submission to the final status.';
+COMMENT ON COLUMN job_report.first_after_load IS 'True: the first job of a freshly loaded worker.';
+COMMENT ON COLUMN job_report.peak_memory_bytes IS 'Most memory in use during inference; see peak_memory_kind.';
+COMMENT ON COLUMN job_report.peak_memory_kind IS 'cuda_allocated, or process_rss on a CPU.';
+COMMENT ON COLUMN job_report.cost_usd IS 'US dollars of all attempts; NULL: unknown, see cost_unknown_reason.';
+COMMENT ON COLUMN job_report.cost_unknown_reason IS 'Why cost_usd is NULL.';
+COMMENT ON COLUMN job_report.device_kind IS 'cpu, cuda or api.';
+COMMENT ON COLUMN job_report.device_name IS 'Name of the CPU or GPU.';
+COMMENT ON COLUMN job_report.worker_host IS 'Machine of the newest attempt.';
+COMMENT ON COLUMN job_report.width IS 'Width of the source, pixels.';
+COMMENT ON COLUMN job_report.height IS 'Height of the source, pixels.';
+COMMENT ON COLUMN job_report.masked_share IS 'Share of the source that the mask marks, 0 to 1.';
+COMMENT ON COLUMN job_report.output_uri IS 's3:// address of the result.';
+COMMENT ON COLUMN job_report.output_bytes IS 'Size of the result.';
+COMMENT ON COLUMN job_report.error_code IS 'Stable code of the newest error.';
+COMMENT ON COLUMN job_report.error_message IS 'What was wrong, what was found, what to do.';
+COMMENT ON COLUMN job_report.waiting_for IS 'Why a queued job does not start, as far as the database can tell.';

@@ -1,0 +1,6 @@
+"""How jobs get in: the client library, and the relay that makes sure every accepted job reaches its queue."""
+
+from inpaint_producer.client import InpaintClient
+from inpaint_producer.spec import ImageSource, JobSpec
+
+__all__ = ["ImageSource", "InpaintClient", "JobSpec"]

@@ -1,0 +1,292 @@
+"""The client library: submit edits, follow them, fetch results."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from inpaint_core.catalogue import Catalogue, load_catalogue
+from inpaint_core.errors import JobFailed, JobNotFound
+from inpaint_core.job import ParameterValue, parse_job_id
+from inpaint_core.settings import Settings, load_settings
+from inpaint_core.status import JobStatus, Priority
+from inpaint_core.storage import ObjectRef
+
+from inpaint_producer.spec import ImageSource, JobSpec
+
+if TYPE_CHECKING:
+    from inpaint_core.s3 import S3Store
+    from inpaint_db.queries import JobFilter, JobView
+    from inpaint_db.session import Database
+    from inpaint_db.submissions import Submitted
+    from PIL.Image import Image
+
+    from inpaint_producer.submit import Submitter
+
+JobId = UUID | str
+#: `submit_many` takes this many at a time: one transaction, and their images in memory at once.
+CHUNK = 500
+_POLL_FIRST_S = 0.05
+_POLL_LAST_S = 1.0
+
+
+class InpaintClient:
+    """A connection to the fleet. Use it as a context manager, or call `close`. Safe to use from several threads.
+
+    >>> with InpaintClient() as client:
+    ...     job = client.submit("room.jpg", "mask.png", model="opencv-telea")
+    ...     client.wait(job.id)
+    ...     client.download(job.id, "edited.png")
+    """
+
+    def __init__(self, settings: Settings | None = None, *, catalogue: Catalogue | None = None) -> None:
+        """Without `settings`, they are read from `INPAINT_*`, the configuration file, or a running local stack."""
+        self.settings = settings or load_settings()
+        self.catalogue = catalogue or load_catalogue()
+        for service in ("Postgres", "S3", "Redis"):
+            self.settings.need(service)
+        self._database: Database | None = None
+        self._store: S3Store | None = None
+        self._submitter: Submitter | None = None
+
+    # Connections are made when first needed: importing and constructing a client costs next to nothing.
+
+    @property
+    def database(self) -> Database:
+        """The connection pool to Postgres."""
+        if self._database is None:
+            from inpaint_db.session import Database
+
+            self._database = Database(self.settings, application="inpaint-client")
+        return self._database
+
+    @property
+    def store(self) -> S3Store:
+        """The object store."""
+        if self._store is None:
+            from inpaint_core.s3 import S3Store
+
+            self._store = S3Store(self.settings)
+        return self._store
+
+    @property
+    def _submit(self) -> Submitter:
+        if self._submitter is None:
+            from inpaint_producer.submit import Submitter
+
+            self._submitter = Submitter(self.settings, self.catalogue, self.database, self.store)
+        return self._submitter
+
+    def submit(
+        self,
+        source: ImageSource,
+        mask: ImageSource,
+        *,
+        model: str,
+        prompt: str = "",
+        negative_prompt: str = "",
+        seed: int | None = None,
+        parameters: Mapping[str, ParameterValue] | None = None,
+        campaign: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        priority: Priority | str = Priority.NORMAL,
+        deadline: datetime | None = None,
+        idempotency_key: str | None = None,
+    ) -> Submitted:
+        """Queue one edit: repaint what `mask` (white) marks in `source`.
+
+        Images are paths, `s3://bucket/key`, encoded bytes or PIL images. Raises a `RequestError` that says what is
+        wrong before anything is stored, or a `ServiceUnavailable` that names the service and its address.
+        """
+        spec = JobSpec(
+            source,
+            mask,
+            model,
+            prompt,
+            negative_prompt,
+            seed,
+            parameters or {},
+            campaign,
+            tags or {},
+            priority,
+            deadline,
+            idempotency_key,
+        )
+        return self._submit.submit([spec])[0]
+
+    def submit_many(self, specs: Iterable[JobSpec]) -> Iterator[Submitted]:
+        """Queue many edits, 500 at a time; answers come in the order of the specs, as each portion is queued.
+
+        A wrong spec raises with its position in `error.index`; the portions before it are queued, its own is not.
+        Call `check` on each first to learn of all mistakes beforehand.
+        """
+        specs = iter(specs)
+        for first in itertools.count(0, CHUNK):
+            chunk = list(itertools.islice(specs, CHUNK))
+            if not chunk:
+                return
+            try:
+                yield from self._submit.submit(chunk)
+            except Exception as error:
+                if isinstance(facts := getattr(error, "facts", None), dict) and "index" in facts:
+                    facts["index"] += first
+                raise
+
+    def check(self, spec: JobSpec) -> None:
+        """Raise what submitting `spec` would raise; nothing is stored."""
+        self._submit.check(spec)
+
+    def get(self, job_id: JobId) -> JobView:
+        """How the job stands; `JobNotFound` if there is none."""
+        from inpaint_db.queries import get_job
+
+        with self.database.read() as connection:
+            return get_job(connection, _uuid(job_id))
+
+    def list_jobs(self, where: JobFilter | None = None, *, limit: int = 20) -> list[JobView]:
+        """The newest jobs that match."""
+        from inpaint_db import queries
+
+        with self.database.read() as connection:
+            return queries.list_jobs(connection, where or queries.JobFilter(), limit)
+
+    def wait(self, job_id: JobId, *, timeout_s: float | None = None) -> JobView:
+        """Wait until the job has ended, however it did; `TimeoutError` after `timeout_s`."""
+        return self.wait_many([job_id], timeout_s=timeout_s)[0]
+
+    def wait_many(self, job_ids: Collection[JobId], *, timeout_s: float | None = None) -> list[JobView]:
+        """Wait until all jobs have ended; they are returned in the order given."""
+        ids = [_uuid(job_id) for job_id in job_ids]
+        for _ in self.as_ended(ids, timeout_s=timeout_s):
+            pass
+        from inpaint_db.queries import get_jobs
+
+        with self.database.read() as connection:
+            found = get_jobs(connection, ids)
+        return [found[job_id] for job_id in ids]
+
+    def as_ended(
+        self, job_ids: Collection[JobId], *, timeout_s: float | None = None
+    ) -> Iterator[tuple[UUID, JobStatus]]:
+        """Yield each job as it ends; `TimeoutError` names how many have not."""
+        from inpaint_db.queries import job_statuses
+
+        left = {_uuid(job_id) for job_id in job_ids}
+        for _ in _pauses(timeout_s, lambda: f"{len(left)} of {len(job_ids)} jobs have not ended"):
+            with self.database.read() as connection:
+                found = job_statuses(connection, left)
+            if missing := left - found.keys():
+                raise JobNotFound(f"There is no job {min(missing)}.", job_id=str(min(missing)))
+            for job_id, status in found.items():
+                if status.is_final:
+                    left.discard(job_id)
+                    yield job_id, status
+            if not left:
+                return
+
+    def stream(self, job_id: JobId, *, timeout_s: float | None = None) -> Iterator[JobView]:
+        """Yield the job each time its status, phase or step changes, and at last when it has ended."""
+        shown: Any = None
+        for _ in _pauses(timeout_s, lambda: f"job {job_id} has not ended", longest_s=0.5):
+            view = self.get(job_id)
+            now = (view.status, view.attempt, view.phase, view.steps_done, view.waiting_for)
+            if now != shown:
+                shown = now
+                yield view
+            if view.status.is_final:
+                return
+
+    def result_bytes(self, job_id: JobId) -> bytes:
+        """The encoded output of a job that succeeded; `JobFailed` says why there is none."""
+        view = self.get(job_id)
+        if view.output_uri is None:
+            raise JobFailed(_no_output(view), job_id=str(view.id), status=view.status.value)
+        # An output may be larger than any input is allowed to be: PNG of a 50-megapixel photo.
+        return self.store.get(ObjectRef.parse(view.output_uri), max_bytes=1 << 31)
+
+    def result(self, job_id: JobId) -> Image:
+        """The output as a PIL image."""
+        from PIL import Image as PillowImage
+
+        image = PillowImage.open(io.BytesIO(self.result_bytes(job_id)))
+        image.load()
+        return image
+
+    def download(self, job_id: JobId, path: str | Path) -> Path:
+        """Write the output to `path`; a folder gets `<job id>.png`. An existing file is replaced only when whole."""
+        data = self.result_bytes(job_id)
+        target = Path(path)
+        if target.is_dir():
+            target = target / f"{job_id}.png"
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            part.write_bytes(data)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        return target
+
+    def cancel(self, job_id: JobId) -> JobStatus:
+        """Ask for the job's end. `canceled` at once if it was queued; `running` until its worker hears of it;
+        the final status it already had, if it has ended.
+        """
+        from inpaint_db.submissions import request_cancel
+
+        with self.database.begin() as connection:
+            status = request_cancel(connection, _uuid(job_id))
+        if status is None:
+            raise JobNotFound(f"There is no job {job_id}.", job_id=str(job_id))
+        return status
+
+    def retry(self, job_ids: Collection[JobId]) -> list[UUID]:
+        """Queue failed, canceled or expired jobs again; returns those that were."""
+        from inpaint_db.queries import retry_jobs
+
+        with self.database.begin() as connection:
+            return retry_jobs(connection, [_uuid(job_id) for job_id in job_ids])
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._submitter is not None:
+            self._submitter.close()
+        if self._database is not None:
+            self._database.close()
+
+    def __enter__(self) -> InpaintClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _uuid(job_id: JobId) -> UUID:
+    return job_id if isinstance(job_id, UUID) else parse_job_id(job_id)
+
+
+def _no_output(view: JobView) -> str:
+    if view.status is JobStatus.FAILED:
+        return f"Job {view.id} failed ({view.error_code}): {view.error_message}"
+    if view.status.is_final:
+        return f"Job {view.id} is {view.status.value} and has no output. Queue it again with `inpaint jobs retry`."
+    return f"Job {view.id} is {view.status.value} and has no output yet. Wait for it first."
+
+
+def _pauses(timeout_s: float | None, message: Any, *, longest_s: float = _POLL_LAST_S) -> Iterator[None]:
+    """Yield at once, then after growing pauses: quick jobs are seen quickly, long ones cost few queries."""
+    started = time.monotonic()
+    pause = _POLL_FIRST_S
+    while True:
+        yield
+        waited = time.monotonic() - started
+        if timeout_s is not None and waited >= timeout_s:
+            raise TimeoutError(f"{message()} after {timeout_s:g} s.")
+        left = pause if timeout_s is None else min(pause, max(timeout_s - waited, 0.001))
+        time.sleep(left)
+        pause = min(pause * 1.3, longest_s)

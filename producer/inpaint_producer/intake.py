@@ -1,0 +1,127 @@
+"""Taking in images: read from wherever they are, checked, and stored once by content."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from inpaint_core.errors import InputNotFound, InvalidRequest, UnreadableImage
+from inpaint_core.images import ImageFacts, Limits, check_pair, inspect_image, inspect_mask
+from inpaint_core.storage import ObjectRef, ObjectStore, input_ref
+from PIL import Image
+
+from inpaint_producer.spec import ImageSource, JobSpec
+
+Role = Literal["source", "mask"]
+#: An object that was seen is not asked for again within this time.
+_TRUST_S = 300
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """An image that passed its checks: where it lies or will lie, and its bytes if it is not stored yet."""
+
+    ref: ObjectRef
+    facts: ImageFacts
+    data: bytes | None
+
+
+class ImageIntake:
+    """Checks and stores the images of jobs. Remembers what it has seen; safe to use from several threads."""
+
+    def __init__(
+        self, store: ObjectStore, limits: Limits, known: Callable[[str], ImageFacts | None] = lambda _sha: None
+    ) -> None:
+        """`known` tells the facts of an image by its sha256, if the database has them."""
+        self._store = store
+        self._limits = limits
+        self._known = known
+        self._seen: OrderedDict[tuple[str, Role], tuple[float, Intake]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def check_pair(self, spec: JobSpec) -> tuple[Intake, Intake]:
+        """Source and mask of a job, read and checked against each other; nothing is stored."""
+        source = self.check(spec.source, "source")
+        mask = self.check(spec.mask, "mask")
+        check_pair(source.facts, mask.facts)
+        return source, mask
+
+    def check(self, image: ImageSource, role: Role) -> Intake:
+        """Read one image and check it; nothing is stored."""
+        if isinstance(image, str) and image.startswith("s3://"):
+            return self._object(image, role)
+        data, what = _read(image, role, self._limits)
+        facts = (inspect_mask if role == "mask" else inspect_image)(data, self._limits, what)
+        ref = input_ref(self._store.bucket, facts.sha256, facts.extension)
+        seen = self._recall(str(ref), role)
+        return seen or Intake(ref, facts, data)
+
+    def store(self, intake: Intake, role: Role) -> Intake:
+        """Upload the image if it is not stored yet."""
+        if intake.data is None:
+            return intake
+        self._store.put(intake.ref, intake.data, intake.facts.media_type)
+        stored = Intake(intake.ref, intake.facts, None)
+        self._remember(stored, role)
+        return stored
+
+    def _object(self, uri: str, role: Role) -> Intake:
+        try:
+            ref = ObjectRef.parse(uri)
+        except ValueError as error:
+            raise InvalidRequest(f"{role}: {uri!r} {error}.", field=role) from None
+        seen = self._recall(uri, role)
+        if seen:
+            return seen
+        sha = ref.content_sha256 if ref.bucket == self._store.bucket else None
+        facts = self._known(sha) if sha else None
+        if facts and (role == "source" or facts.masked_pixels):
+            self._store.stat(ref)  # recorded once, but is it still there?
+        else:
+            data = self._store.get(ref, self._limits.max_bytes)
+            facts = (inspect_mask if role == "mask" else inspect_image)(data, self._limits, f"{role} {uri}")
+        intake = Intake(ref, facts, None)
+        if sha:  # only content-addressed objects never change under their name
+            self._remember(intake, role)
+        return intake
+
+    def _recall(self, uri: str, role: Role) -> Intake | None:
+        with self._lock:
+            entry = self._seen.get((uri, role))
+            return entry[1] if entry and entry[0] > time.monotonic() - _TRUST_S else None
+
+    def _remember(self, intake: Intake, role: Role) -> None:
+        with self._lock:
+            self._seen[str(intake.ref), role] = (time.monotonic(), intake)
+            while len(self._seen) > _REMEMBERED:
+                self._seen.popitem(last=False)
+
+
+def _read(image: ImageSource, role: Role, limits: Limits) -> tuple[bytes, str]:
+    """The encoded bytes, and what to call them in an error."""
+    if isinstance(image, bytes):
+        return image, role
+    if isinstance(image, Image.Image):
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue(), role
+    path = Path(image)
+    try:
+        # One byte over the limit is enough to know that it is too large.
+        with path.open("rb") as file:
+            return file.read(limits.max_bytes + 1), f"{role} {path}"
+    except FileNotFoundError:
+        raise InputNotFound(f"There is no file {path} (given as the {role}). Check the path.", path=str(path)) from None
+    except IsADirectoryError:
+        raise UnreadableImage(
+            f"The {role} {path} is a folder. Name one image, or use `inpaint submit-batch` for many.", path=str(path)
+        ) from None
+    except OSError as error:
+        raise UnreadableImage(f"The {role} {path} cannot be read: {error.strerror}.", path=str(path)) from None

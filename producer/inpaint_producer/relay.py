@@ -1,0 +1,122 @@
+"""The relay: makes sure that every accepted job reaches a worker, whatever was lost on the way.
+
+It sends what a producer committed but did not send, sends again what Redis lost, takes jobs back from workers that
+fell silent, and ends what is past its deadline. Any number may run.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+from inpaint_core.catalogue import Catalogue
+from inpaint_core.errors import OperatorError, RetryableError
+from inpaint_core.log import get_logger
+from inpaint_core.queues import (
+    RECOVERED_STEP,
+    STEP_OF,
+    WakeUp,
+    broker_errors,
+    connect_redis,
+    make_celery,
+    queue_depths,
+    send_wake_ups,
+)
+from inpaint_core.settings import Settings
+from inpaint_db.migrate import require_current
+from inpaint_db.recovery import Unsent, expire_queued, forget_sent, models_waiting, reclaim_lost, take_unsent
+from inpaint_db.session import Database
+
+#: Rows of one sweep: a flushed Redis with 50,000 jobs behind it is refilled in portions, each its own transaction.
+_LIMIT = 1000
+_LONGEST_PAUSE_S = 15
+log = get_logger("inpaint.relay")
+
+
+class Relay:
+    """One relay. `run` sweeps until told to stop."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+        self._settings = settings
+        self._database = Database(settings, application="inpaint-relay", pool_size=2)
+        self._app = make_celery(settings, catalogue, for_producer=True)
+        self._redis = connect_redis(settings)
+
+    def run(self, stop: threading.Event, on_sweep: Callable[[], None] = lambda: None) -> None:
+        """Sweep every `sweep_s` until `stop` is set; outages are waited for. Raises `SchemaBehind` at the start."""
+        with self._database.read() as connection:
+            require_current(connection)
+        log.info("relay_started", sweep_s=self._settings.sweep_s, lease_s=self._settings.lease_s)
+        pause = self._settings.sweep_s
+        while not stop.is_set():
+            try:
+                busy = self.sweep()
+                pause = 0 if busy else self._settings.sweep_s
+            except (RetryableError, OperatorError) as error:
+                pause = min(max(pause, self._settings.sweep_s) * 2, _LONGEST_PAUSE_S)
+                log.warning("relay_waits", reason=error.message, next_try_s=round(pause, 1))
+            on_sweep()
+            # A little jitter keeps several relays from sweeping in step.
+            stop.wait(pause * random.uniform(0.9, 1.1))  # noqa: S311  (not a secret)
+        log.info("relay_stopped")
+
+    def sweep(self) -> bool:
+        """Everything once; True if a portion was full, so that more is waiting."""
+        full = [self._reclaim() >= _LIMIT, self._expire() >= _LIMIT, self._send() >= _LIMIT]
+        self._notice_losses()
+        return any(full)
+
+    def _reclaim(self) -> int:
+        with self._database.begin() as connection:
+            lost = reclaim_lost(connection, lease_s=self._settings.lease_s, limit=_LIMIT)
+        for job in lost:
+            log.warning(
+                "worker_lost", job_id=str(job.id), model=job.model, attempt=job.attempt, host=job.host, pid=job.pid,
+                becomes=job.status,
+            )  # fmt: skip
+        return len(lost)
+
+    def _expire(self) -> int:
+        with self._database.begin() as connection:
+            expired = expire_queued(connection, limit=_LIMIT)
+        if expired:
+            log.info("jobs_expired", jobs=expired)
+        return expired
+
+    def _send(self) -> int:
+        # Sent inside the transaction: if Redis refuses, the rows stay unsent. If the commit fails after the sending,
+        # the messages go out twice, which the claim refuses.
+        with self._database.begin() as connection:
+            jobs = take_unsent(connection, grace_s=self._settings.publish_grace_s, limit=_LIMIT)
+            if jobs:
+                send_wake_ups(self._app, map(_wake_up, jobs))
+        if jobs:
+            log.info("jobs_sent", jobs=len(jobs), recovered=sum(job.recovered for job in jobs))
+        return len(jobs)
+
+    def _notice_losses(self) -> None:
+        """Queued jobs whose queue is empty have lost their messages, e.g. with a Redis that was flushed."""
+        after_s = self._settings.republish_after_s
+        with self._database.read() as connection:
+            waiting = models_waiting(connection, after_s=after_s)
+        if not waiting:
+            return
+        with broker_errors(self._settings):
+            empty = [model for model, depth in queue_depths(self._redis, waiting).items() if depth == 0]
+        if not empty:
+            return
+        with self._database.begin() as connection:
+            forgotten = forget_sent(connection, empty, after_s=after_s, limit=_LIMIT)
+        if forgotten:
+            log.warning("messages_lost", jobs=forgotten, models=empty)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+        self._redis.close()
+        self._app.close()
+
+
+def _wake_up(job: Unsent) -> WakeUp:
+    return WakeUp(job.id, job.model, RECOVERED_STEP if job.recovered else STEP_OF[job.priority])
