@@ -122,6 +122,27 @@ def insert_jobs(connection: Connection, jobs: Sequence[NewJob], *, max_attempts:
     return answers
 
 
+def insert_received(connection: Connection, job: NewJob, *, max_attempts: int) -> bool:
+    """Insert the job of a whole-request message, once: a repeated delivery finds it there. True if it was new.
+
+    `IdempotencyConflict` if its key belongs to another job. The message itself is the wake-up: it counts as sent.
+    """
+    row = _row(job, max_attempts) | {"published_at": func.now()}
+    created = connection.execute(insert(Job).values(row).on_conflict_do_nothing().returning(Job.id)).scalar()
+    if created is not None:
+        return True
+    if connection.execute(select(Job.id).where(Job.id == job.id)).scalar() is not None:
+        return False
+    key = str(job.request.idempotency_key)
+    first = _jobs_of_keys(connection, {key})[key]
+    raise IdempotencyConflict(
+        f"The idempotency key {key!r} belongs to job {first.id}, which is {first.status}: look there. "
+        "For another edit, use a new key.",
+        key=key,
+        job_id=str(first.id),
+    )
+
+
 def insert_failed(
     connection: Connection, job_id: UUID, model: str, request: JobRequest | None, code: str, message: str
 ) -> None:

@@ -1,0 +1,1 @@
+"""How jobs get done: one resident pipeline, fed from one queue."""

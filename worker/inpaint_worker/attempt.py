@@ -1,0 +1,84 @@
+"""An attempt in progress: where its seconds go, how far it is, and whether it should stop."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import Enum
+
+from inpaint_db.claims import AttemptReport, Claimed, Progress
+
+
+class Stop(Enum):
+    """Why an attempt ends before its time."""
+
+    CANCELED = "somebody canceled the job"
+    FENCED = "another worker has the job"
+    EXPIRED = "the deadline passed"
+    DRAINED = "this worker stops"
+
+
+class AttemptStopped(Exception):
+    """Raised inside an attempt that should end; `reason` says why."""
+
+    def __init__(self, reason: Stop) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class Attempt:
+    """One claimed job while this process works on it. The heartbeat reads it from another thread."""
+
+    def __init__(self, claimed: Claimed) -> None:
+        self.claimed = claimed
+        self.key = (claimed.job_id, claimed.number)
+        self.report = AttemptReport()
+        self.phase_name = "fetch"
+        self.moved_at = time.monotonic()
+        self.on_device = False
+        self._stop: Stop | None = None
+        self._stop_lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the block's seconds as `<name>_s`."""
+        self.check()
+        self.phase_name = name
+        started = self.moved_at = time.monotonic()
+        try:
+            yield
+        finally:
+            seconds = self.report.seconds
+            seconds[name + "_s"] = seconds.get(name + "_s", 0.0) + time.monotonic() - started
+
+    def step(self, done: int, total: int) -> None:
+        """The step callback of pipelines: note progress, and stop here if the attempt should end."""
+        self.report.steps_done, self.report.steps_total = done, total
+        self.moved_at = time.monotonic()
+        self.check()
+
+    def stop(self, reason: Stop) -> None:
+        """Ask for the end; the first reason counts."""
+        with self._stop_lock:
+            self._stop = self._stop or reason
+
+    @property
+    def stopped(self) -> Stop | None:
+        """Why it should end, or None."""
+        return self._stop
+
+    def check(self) -> None:
+        """Raise `AttemptStopped` if the attempt should end."""
+        deadline = self.claimed.deadline
+        if deadline is not None and datetime.now(UTC) >= deadline:
+            self.stop(Stop.EXPIRED)
+        if self._stop is not None:
+            raise AttemptStopped(self._stop)
+
+    def progress(self) -> Progress:
+        """What the heartbeat tells of it."""
+        report = self.report
+        return Progress(*self.key, self.phase_name, report.steps_done, report.steps_total)

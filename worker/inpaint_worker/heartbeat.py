@@ -1,0 +1,106 @@
+"""The heartbeat: one statement that renews every lease, reports progress and brings back cancels. And the watchdog."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from inpaint_core.errors import OperatorError, RetryableError
+from inpaint_core.log import get_logger
+from inpaint_core.settings import Settings
+from inpaint_core.status import WorkerState
+from inpaint_db.claims import renew
+from inpaint_db.presence import WorkerIdentity
+from inpaint_db.session import Database
+
+from inpaint_worker.attempt import Attempt, Stop
+
+log = get_logger("inpaint.worker")
+
+
+class Heartbeat:
+    """Beats in a thread of its own, from the worker's registration to its end."""
+
+    def __init__(
+        self, settings: Settings, database: Database, worker: WorkerIdentity, on_hang: Callable[[Attempt], None]
+    ) -> None:
+        """`on_hang` is called with an attempt that made no step within its time; it does not return."""
+        self.state = WorkerState.LOADING
+        self.ticked_at = time.monotonic()
+        self._settings = settings
+        self._database = database
+        self._worker = worker
+        self._on_hang = on_hang
+        self._attempts: dict[object, Attempt] = {}
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+        self._away = False
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The last beat has been."""
+        self._end.set()
+        self._thread.join(timeout=10)
+
+    def add(self, attempt: Attempt) -> None:
+        """Renew this attempt's lease from now on."""
+        with self._lock:
+            self._attempts[attempt.key] = attempt
+
+    def remove(self, attempt: Attempt) -> None:
+        """The attempt has ended."""
+        with self._lock:
+            self._attempts.pop(attempt.key, None)
+
+    def running(self) -> list[Attempt]:
+        """Attempts in hand."""
+        with self._lock:
+            return list(self._attempts.values())
+
+    @property
+    def healthy(self) -> bool:
+        """The thread beats; whether Postgres answers is another matter."""
+        return time.monotonic() - self.ticked_at < max(10 * self._settings.heartbeat_s, 30)
+
+    def _run(self) -> None:
+        while not self._end.wait(self._settings.heartbeat_s):
+            self.ticked_at = time.monotonic()
+            self._watch()
+            self._beat()
+
+    def _beat(self) -> None:
+        asked = self.running()
+        try:
+            with self._database.begin() as connection:
+                answer = renew(
+                    connection,
+                    self._worker.id,
+                    self.state.value,
+                    [attempt.progress() for attempt in asked],
+                    lease_s=self._settings.lease_s,
+                )
+        except (RetryableError, OperatorError) as error:
+            # Keep computing: only a definite answer can say that a lease is lost, and a restart of Postgres is short.
+            if not self._away:
+                log.warning("heartbeat_missed", reason=error.message, running=len(asked))
+            self._away = True
+            return
+        if self._away:
+            log.info("heartbeat_back")
+        self._away = False
+        for attempt in asked:
+            if attempt.key in answer.canceled:
+                attempt.stop(Stop.CANCELED)
+            elif attempt.key not in answer.held and attempt in self.running():
+                attempt.stop(Stop.FENCED)
+
+    def _watch(self) -> None:
+        limit = self._settings.step_timeout_s
+        for attempt in self.running():
+            if attempt.on_device and time.monotonic() - attempt.moved_at > limit:
+                self._on_hang(attempt)

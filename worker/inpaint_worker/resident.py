@@ -1,0 +1,67 @@
+"""The resident pipeline and the turns at it: one job uses the device at a time, the others prepare and store."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+from inpaint_core.log import get_logger
+
+from inpaint_worker import memory
+from inpaint_worker.attempt import Attempt
+from inpaint_worker.pipelines import Edit, Pipeline
+from inpaint_worker.pipelines.base import Pixels
+
+#: How often a job that waits for its turn looks whether it should rather stop.
+_LOOK_S = 0.2
+log = get_logger("inpaint.worker")
+
+
+class Resident:
+    """One pipeline, loaded once, used by one thread at a time."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self._turn = threading.Lock()
+        self._fresh = True
+
+    def load(self) -> None:
+        """Load and warm the pipeline."""
+        started = time.monotonic()
+        self.pipeline.load()
+        loaded = time.monotonic()
+        self.pipeline.warm()
+        log.info("pipeline_ready", load_s=round(loaded - started, 3), warm_s=round(time.monotonic() - loaded, 3))
+
+    def run(self, attempt: Attempt, edit: Edit) -> Pixels:
+        """Wait for the device, then run the pipeline; both are timed, and both heed a wish to stop."""
+        with attempt.phase("gpu_wait"):
+            self._wait(attempt)
+        try:
+            attempt.report.first_after_load, self._fresh = self._fresh, False
+            with attempt.phase("inference"), self._on_device(attempt):
+                return self.pipeline.run(edit, attempt.step)
+        finally:
+            self._turn.release()
+
+    def _wait(self, attempt: Attempt) -> None:
+        while not self._turn.acquire(timeout=_LOOK_S):
+            attempt.check()
+        try:
+            attempt.check()
+        except BaseException:
+            self._turn.release()
+            raise
+
+    @contextlib.contextmanager
+    def _on_device(self, attempt: Attempt) -> Iterator[None]:
+        attempt.on_device = True
+        counted = memory.reset_peak()
+        try:
+            yield
+        finally:
+            attempt.on_device = False
+            if counted and (peak := memory.peak_bytes()):
+                attempt.report.peak_memory_bytes, attempt.report.peak_memory_kind = peak, memory.KIND

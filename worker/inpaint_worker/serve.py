@@ -1,0 +1,133 @@
+"""A worker process: load the model, say so, consume its queue until told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from types import FrameType
+
+from celery.signals import worker_shutting_down
+from inpaint_core.card import ModelCard
+from inpaint_core.catalogue import load_catalogue
+from inpaint_core.errors import InpaintError, ModelRetired, StepHung
+from inpaint_core.log import get_logger
+from inpaint_core.s3 import S3Store
+from inpaint_core.settings import Settings
+from inpaint_core.status import WorkerState
+from inpaint_core.storage import ObjectStore
+from inpaint_db.migrate import require_current
+from inpaint_db.presence import register_worker, set_worker_state
+from inpaint_db.session import Database
+
+from inpaint_worker.app import Intake, exit_now, make_consumer, make_worker_app
+from inpaint_worker.attempt import Attempt
+from inpaint_worker.drain import Drain
+from inpaint_worker.environment import describe_environment, package_version
+from inpaint_worker.health import HealthServer
+from inpaint_worker.heartbeat import Heartbeat
+from inpaint_worker.outcome import Outcome
+from inpaint_worker.patience import patiently
+from inpaint_worker.pipelines import Pipeline, build_pipeline
+from inpaint_worker.resident import Resident
+from inpaint_worker.task import JobRunner
+
+#: Exit status after a hung step or a broken device: the supervisor starts a new process.
+EXIT_UNTRUSTED = 70
+log = get_logger("inpaint.worker")
+
+
+def serve(settings: Settings, model: str) -> int:
+    """Serve `model` until SIGTERM or SIGINT; the exit status. Raises an `InpaintError` if it cannot begin."""
+    card = load_catalogue().card(model)
+    if card.status == "retired":
+        raise ModelRetired(f"{model} is retired; there is nothing to serve.", model=model)
+    return run_worker(settings, card, build_pipeline(card), S3Store(settings))
+
+
+def run_worker(settings: Settings, card: ModelCard, pipeline: Pipeline, store: ObjectStore) -> int:
+    """Serve `card` with `pipeline`; see `serve`."""
+    settings.need("Redis")
+    signal.signal(signal.SIGTERM, _leave)  # until Celery takes the signals over: stop while loading
+    with Database(settings, application=f"inpaint-worker {card.name}"[:63]) as database:
+        # A worker that starts together with Postgres waits for it, as it would wait for Redis.
+        patiently(lambda: _check_schema(database), for_s=60)
+        with database.begin() as connection:
+            worker = register_worker(
+                connection,
+                card,
+                describe_environment(card),
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                version=package_version("inpaint-fleet") or "unknown",
+            )
+        log.info("worker_loading", model=card.name, worker_id=str(worker.id))
+        heartbeat = Heartbeat(settings, database, worker, lambda attempt: _hung(settings, database, attempt))
+        drain = Drain(settings, database, heartbeat)
+        resident = Resident(pipeline)
+        health = None
+        if settings.health_port:
+            health = HealthServer(
+                settings,
+                alive=lambda: heartbeat.healthy,
+                ready=lambda: heartbeat.state is WorkerState.READY and heartbeat.healthy,
+            )
+        heartbeat.start()
+        try:
+            resident.load()
+            runner = JobRunner(settings, database, store, worker, resident, heartbeat)
+            return _consume(settings, card, database, runner, drain)
+        finally:
+            heartbeat.stop()
+            if health:
+                health.close()
+            _say_stopped(database, worker.id)
+            log.info("worker_stopped")
+
+
+def _consume(settings: Settings, card: ModelCard, database: Database, runner: JobRunner, drain: Drain) -> int:
+    app = make_worker_app(settings, card, Intake(settings, card, database, runner))
+    consumer = make_consumer(app, card)
+    worker_shutting_down.connect(drain.begin)
+    runner.heartbeat.state = WorkerState.READY
+    with database.begin() as connection:
+        set_worker_state(connection, runner.worker.id, WorkerState.READY)
+    log.info("worker_ready", model=card.name, threads=settings.worker_threads)
+    try:
+        consumer.start()
+    finally:
+        worker_shutting_down.disconnect(drain.begin)
+        app.close()
+    # Celery reports a stop that was asked for as success, and one after a lost broker as failure.
+    return 0 if drain.begun else int(consumer.exitcode or 0)
+
+
+def _check_schema(database: Database) -> None:
+    with database.read() as connection:
+        require_current(connection)
+
+
+def _say_stopped(database: Database, worker_id: object) -> None:
+    try:
+        with database.begin() as connection:
+            set_worker_state(connection, worker_id, WorkerState.STOPPED)  # type: ignore[arg-type]
+    except InpaintError as error:
+        log.warning("stop_not_recorded", reason=error.message)
+
+
+def _hung(settings: Settings, database: Database, attempt: Attempt) -> None:
+    limit = settings.step_timeout_s
+    error = StepHung(
+        f"A step made no progress for {limit:g} s (INPAINT_STEP_TIMEOUT_S); the worker process was ended.", limit=limit
+    )
+    log.error("step_hung", job_id=str(attempt.claimed.job_id), limit_s=limit)
+    record = threading.Thread(target=Outcome(settings, database, attempt).again_or_failed, args=(error,), daemon=True)
+    record.start()
+    record.join(timeout=10)
+    exit_now(EXIT_UNTRUSTED)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
