@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -48,10 +49,12 @@ class Parameter(BaseModel):
             return None if value in self.choices else f"must be one of {', '.join(self.choices)}"
         if isinstance(value, bool) or not isinstance(value, int if self.type == "integer" else int | float):
             return f"must be {'an integer' if self.type == 'integer' else 'a number'}{self._range()}"
-        # Written so that NaN, which compares false with everything, is refused as well.
         low, high = self.minimum, self.maximum
-        if (low is not None and not value >= low) or (high is not None and not value <= high):
+        if (low is not None and value < low) or (high is not None and value > high):
             return f"must be{self._range()}"
+        # NaN compares false with everything, and Postgres' JSON holds neither it nor infinity.
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"must be a finite number{self._range()}"
         return None
 
     def _range(self) -> str:

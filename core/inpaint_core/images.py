@@ -7,7 +7,7 @@ import io
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from inpaint_core.errors import EmptyMask, ImageTooLarge, MaskSizeMismatch, UnreadableImage
 from inpaint_core.settings import Settings
@@ -73,7 +73,9 @@ def open_image(data: bytes, limits: Limits, what: str = "image") -> Image.Image:
             warnings.simplefilter("ignore")
             image.load()
             return ImageOps.exif_transpose(image)
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  (on damaged bytes Pillow's parsers raise whatever they stumble over)
         raise UnreadableImage(
             f"The {what} begins as a {image.format} but cannot be decoded ({_short(error)}). "
             "It is probably truncated or damaged; export it again.",
@@ -125,19 +127,20 @@ def check_pair(source: ImageFacts | Image.Image, mask: ImageFacts | Image.Image)
 
 def inspect_image(data: bytes, limits: Limits, what: str = "source") -> ImageFacts:
     """Decode an image once and tell what it is; raises as `open_image` does."""
-    return _facts(data, open_image(data, limits, what), None)
+    return _facts(data, open_image(data, limits, what), limits, None)
 
 
 def inspect_mask(data: bytes, limits: Limits, what: str = "mask") -> ImageFacts:
     """Decode a mask once and tell what it is; raises as `open_mask` does."""
     image = open_image(data, limits, what)
     masked = binary_mask(image, what).histogram()[255]
-    return _facts(data, image, masked)
+    return _facts(data, image, limits, masked)
 
 
-def _facts(data: bytes, image: Image.Image, masked_pixels: int | None) -> ImageFacts:
-    with Image.open(io.BytesIO(data)) as header:
-        kind, mode = str(header.format), header.mode
+def _facts(data: bytes, image: Image.Image, limits: Limits, masked_pixels: int | None) -> ImageFacts:
+    # Of the file, not of the upright image, which Pillow may have made anew without them.
+    header = _open_header(data, limits, "image")
+    kind, mode = str(header.format), header.mode
     digest = hashlib.sha256(data).hexdigest()
     return ImageFacts(digest, _canonical(kind), mode, image.width, image.height, len(data), masked_pixels)
 
@@ -160,14 +163,17 @@ def _open_header(data: bytes, limits: Limits, what: str) -> Image.Image:
         with warnings.catch_warnings():
             # Our own limit, below, is the tighter one and says more.
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=[*FORMATS, "MPO"])
+            image = Image.open(io.BytesIO(data), formats=list(FORMATS))
+            frames = getattr(image, "n_frames", 1)
     except Image.DecompressionBombError:
         raise ImageTooLarge(
             f"The {what} decodes to far more pixels than the {limits.max_pixels:,} that are accepted "
             "(INPAINT_MAX_IMAGE_PIXELS).",
             limit=limits.max_pixels,
         ) from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  (see open_image)
         raise UnreadableImage(
             f"The {what} is not an image that can be read (it begins with {data[:8]!r}). "
             f"Accepted: {', '.join(FORMATS)}.",
@@ -181,10 +187,8 @@ def _open_header(data: bytes, limits: Limits, what: str) -> Image.Image:
             pixels=width * height,
             limit=limits.max_pixels,
         )
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-        raise UnreadableImage(
-            f"The {what} has {getattr(image, 'n_frames', 1)} frames; send one still picture.", what=what
-        )
+    if frames > 1 and image.format != "MPO":
+        raise UnreadableImage(f"The {what} has {frames} frames; send one still picture.", what=what)
     return image
 
 

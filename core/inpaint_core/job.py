@@ -65,6 +65,13 @@ class JobRequest(BaseModel):
             raise ValueError("must not contain NUL characters")
         return value
 
+    @field_validator("tags")
+    @classmethod
+    def _no_nul_inside(cls, value: dict[str, str]) -> dict[str, str]:
+        if any("\x00" in text for pair in value.items() for text in pair):
+            raise ValueError("must not contain NUL characters")
+        return value
+
     @field_validator("deadline")
     @classmethod
     def _utc(cls, value: datetime | None) -> datetime | None:

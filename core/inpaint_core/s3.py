@@ -85,7 +85,7 @@ class S3Store:
 
     def delete(self, ref: ObjectRef) -> None:
         """Remove the object; nothing happens if there is none."""
-        with self._errors(ref), contextlib.suppress(ObjectNotFound):
+        with contextlib.suppress(ObjectNotFound), self._errors(ref):
             self._client.remove_object(ref.bucket, ref.key)
 
     def presigned_get(self, ref: ObjectRef, expires_s: int) -> str:

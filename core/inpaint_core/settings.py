@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from inpaint_core.errors import NotConfigured
 from inpaint_core.settings_errors import explain_toml, explain_validation
@@ -55,7 +61,9 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr | None = Field(None, description="S3 secret key")
     s3_bucket: str = Field("inpaint", min_length=3, max_length=63, description="Bucket of inputs and outputs")
     s3_region: str = Field("us-east-1", description="Region that requests are signed for")
-    s3_read_buckets: tuple[str, ...] = Field((), description="Other buckets that jobs may name objects in")
+    s3_read_buckets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Other buckets that jobs may name objects in, separated by commas"
+    )
 
     max_image_bytes: int = Field(64 << 20, ge=1024, description="Largest encoded image")
     max_image_pixels: int = Field(50_000_000, ge=1, description="Most pixels an image may decode to")
@@ -91,6 +99,12 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
+    @field_validator("s3_read_buckets", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        # A variable holds one text; pydantic-settings would ask for JSON.
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
     @field_validator("redis_url", "postgres_url")
     @classmethod
     def _known_scheme(cls, value: SecretStr | None, info: Any) -> SecretStr | None:
@@ -100,7 +114,7 @@ class Settings(BaseSettings):
             "redis_url": ("redis", "rediss", "unix"),
             "postgres_url": ("postgresql", "postgres", "postgresql+psycopg"),
         }[info.field_name]
-        parts = urlsplit(value.get_secret_value())
+        parts = _split_url(value.get_secret_value())
         if parts.scheme not in wanted:
             raise ValueError(f"must begin with {' or '.join(s + '://' for s in wanted[:2])}")
         if not parts.hostname and "host=" not in parts.query and parts.scheme != "unix":
@@ -112,7 +126,7 @@ class Settings(BaseSettings):
     def _http(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
+        parts = _split_url(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be http://host:port or https://host:port")
         if parts.path.strip("/") or parts.username:
@@ -150,14 +164,14 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then environment, then the TOML file, then the local stack's file."""
-        config = TomlConfigSettingsSource(settings_cls, config_file())
+        config = _read_toml(settings_cls, config_file())
         chosen = {**config(), **env_settings(), **init_settings()}
         data_dir = Path(str(chosen.get("data_dir") or default_data_dir())).expanduser()
         # Not a TomlConfigSettingsSource when unreadable: a stack of another user must not break a client of one's own.
         stack = data_dir / STACK_FILE
         sources = (init_settings, env_settings, config)
         if os.access(stack, os.R_OK):
-            return (*sources, TomlConfigSettingsSource(settings_cls, stack))
+            return (*sources, _read_toml(settings_cls, stack))
         return sources
 
 
@@ -170,8 +184,23 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise explain_validation(error, Settings) from None
-    except ValueError as error:  # tomllib.TOMLDecodeError is one
-        raise explain_toml(config_file(), str(error)) from None
+
+
+def _read_toml(settings_cls: type[BaseSettings], path: Path) -> TomlConfigSettingsSource:
+    try:
+        return TomlConfigSettingsSource(settings_cls, path)
+    except (ValueError, OSError) as error:  # a TOMLDecodeError is the former
+        raise explain_toml(path, str(error)) from None
+
+
+def _split_url(url: str) -> SplitResult:
+    """The parts of a URL; ValueError without the URL, which may hold a password."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read only when asked for
+    except ValueError:
+        raise ValueError("must be a URL whose port, if it has one, is a number up to 65535") from None
+    return parts
 
 
 def unknown_variables() -> list[str]:

@@ -29,7 +29,9 @@ def explain_validation(error: ValidationError, model: type[BaseModel]) -> Settin
         if not name:
             sentences.append(problem + ".")
             continue
-        found = "(hidden)" if any(word in name for word in _SECRET_WORDS) else repr(item["input"])
+        # Somebody may have written keys into a URL that takes none.
+        secret = any(word in name for word in _SECRET_WORDS) or "@" in str(item["input"])
+        found = "(hidden)" if secret else repr(item["input"])
         field = model.model_fields.get(name)
         about = f" ({field.description})" if field and field.description else ""
         sentences.append(f"INPAINT_{name.upper()} is {found}{about}: {problem[:1].lower()}{problem[1:]}.")

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Literal
 
 from inpaint_core.errors import InputNotFound, InvalidRequest, UnreadableImage
-from inpaint_core.images import ImageFacts, Limits, check_pair, inspect_image, inspect_mask
+from inpaint_core.images import ImageFacts, Limits, inspect_image, inspect_mask
 from inpaint_core.storage import ObjectRef, ObjectStore, input_ref
-from PIL import Image
+from PIL import Image, ImageOps
 
-from inpaint_producer.spec import ImageSource, JobSpec
+from inpaint_producer.spec import ImageSource
 
 Role = Literal["source", "mask"]
+#: What a PIL image is stored as, if PNG does not know its mode.
+_STORED_AS = {"CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB", "PA": "RGBA", "RGBa": "RGBA"}
 #: An object that was seen is not asked for again within this time.
 _TRUST_S = 300
 _REMEMBERED = 10_000
@@ -45,13 +47,6 @@ class ImageIntake:
         self._known = known
         self._seen: OrderedDict[tuple[str, Role], tuple[float, Intake]] = OrderedDict()
         self._lock = threading.Lock()
-
-    def check_pair(self, spec: JobSpec) -> tuple[Intake, Intake]:
-        """Source and mask of a job, read and checked against each other; nothing is stored."""
-        source = self.check(spec.source, "source")
-        mask = self.check(spec.mask, "mask")
-        check_pair(source.facts, mask.facts)
-        return source, mask
 
     def check(self, image: ImageSource, role: Role) -> Intake:
         """Read one image and check it; nothing is stored."""
@@ -109,9 +104,7 @@ def _read(image: ImageSource, role: Role, limits: Limits) -> tuple[bytes, str]:
     if isinstance(image, bytes):
         return image, role
     if isinstance(image, Image.Image):
-        buffer = io.BytesIO()
-        image.save(buffer, "PNG", compress_level=1)
-        return buffer.getvalue(), role
+        return _png(image, role), role
     path = Path(image)
     try:
         # One byte over the limit is enough to know that it is too large.
@@ -125,3 +118,18 @@ def _read(image: ImageSource, role: Role, limits: Limits) -> tuple[bytes, str]:
         ) from None
     except OSError as error:
         raise UnreadableImage(f"The {role} {path} cannot be read: {error.strerror}.", path=str(path)) from None
+
+
+def _png(image: Image.Image, role: Role) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        # As the same picture would be taken from its file: PNG would keep the pixels, but not how to turn them.
+        upright = ImageOps.exif_transpose(image)
+        upright = upright.convert(_STORED_AS.get(upright.mode, upright.mode))
+        upright.save(buffer, "PNG", compress_level=1)
+    except (OSError, ValueError) as error:
+        raise UnreadableImage(
+            f"The {role}, a PIL image of mode {image.mode}, cannot be stored as PNG ({error}). Convert it to RGB or L.",
+            mode=image.mode,
+        ) from None
+    return buffer.getvalue()

@@ -7,15 +7,17 @@ or a queued job that the relay sends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from inpaint_core.catalogue import Catalogue
 from inpaint_core.errors import AccessDenied, BrokerUnavailable, RequestError
 from inpaint_core.ids import new_id
-from inpaint_core.images import ImageFacts, Limits
+from inpaint_core.images import ImageFacts, Limits, check_pair
 from inpaint_core.job import JobRequest
 from inpaint_core.log import get_logger
 from inpaint_core.queues import STEP_OF, WakeUp, make_celery, send_wake_ups
@@ -31,25 +33,30 @@ from inpaint_db.submissions import (
     mark_published,
     register_models,
 )
-from sqlalchemy import text
 
-from inpaint_producer.intake import ImageIntake, Intake
-from inpaint_producer.spec import JobSpec
+from inpaint_producer.intake import ImageIntake, Intake, Role
+from inpaint_producer.spec import ImageSource, JobSpec
 
 if TYPE_CHECKING:
     from celery import Celery
 
 #: Stands for an address that an image gets only when it is stored; long enough to be checked like a real one.
 _NOT_STORED_YET = "s3://not-stored-yet/inputs/image"
-_UPLOADS_AT_ONCE = 8
+_AT_ONCE = 8
+T = TypeVar("T")
+R = TypeVar("R")
 log = get_logger("inpaint.producer")
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    spec: JobSpec
+    request: JobRequest
     source: Intake
     mask: Intake
+
+    @property
+    def images(self) -> tuple[tuple[Intake, Role], ...]:
+        return (self.source, "source"), (self.mask, "mask")
 
 
 class Submitter:
@@ -66,49 +73,52 @@ class Submitter:
 
     def check(self, spec: JobSpec) -> None:
         """Raise what `submit` would raise for this spec; nothing is stored."""
-        self._check(spec)
+        self._check([spec])
 
     def submit(self, specs: Sequence[JobSpec]) -> list[Submitted]:
         """Queue one job for each spec, all or none; the answers are in the order of the specs.
 
         Raises a `RequestError` with the number of the spec in `index` for the first that is wrong.
         """
-        if len(specs) == 1:
-            checked = [self._check(specs[0])]
-            stored = [self._store(checked[0])]
-        else:
-            with ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="intake") as threads:
-                checked = list(threads.map(self._check_numbered, range(len(specs)), specs))
-                stored = list(threads.map(self._store, checked))
-        jobs = [NewJob(new_id(), self._request(c), c.source.facts.sha256, c.mask.facts.sha256) for c in stored]
-        answers = self._insert(jobs, stored)
+        checked = self._check(specs)
+        images = {str(image.ref): (image, role) for c in checked for image, role in c.images}
+        _in_threads(lambda pair: self._intake.store(*pair), images.values())
+        jobs = [NewJob(new_id(), c.request, c.source.facts.sha256, c.mask.facts.sha256) for c in checked]
+        answers = self._insert(jobs, checked)
         created = {answer.id for answer in answers if answer.created}
         self._send([job for job in jobs if job.id in created])
         return answers
 
-    def _check_numbered(self, index: int, spec: JobSpec) -> _Checked:
+    def _check(self, specs: Sequence[JobSpec]) -> list[_Checked]:
+        """Every spec as a request, with its images read. An image that several specs name is read once."""
+        requests = []
+        for index, spec in enumerate(specs):
+            # Cheap checks first: a misspelt model should not cost the reading of two photos.
+            with _numbered(index):
+                request = spec.to_request(_NOT_STORED_YET, _NOT_STORED_YET)
+                self._catalogue.card(request.model).check(request)
+                requests.append(request)
+        wanted = {_key(image, role): (image, role) for spec in specs for image, role in _images(spec)}
+        found = dict(zip(wanted, _in_threads(self._try, wanted.values()), strict=True))
+        checked = []
+        for index, (spec, request) in enumerate(zip(specs, requests, strict=True)):
+            with _numbered(index):
+                source = _intake_or_raise(found[_key(spec.source, "source")])
+                mask = _intake_or_raise(found[_key(spec.mask, "mask")])
+                check_pair(source.facts, mask.facts)
+            addressed = request.model_copy(update={"source": str(source.ref), "mask": str(mask.ref)})
+            checked.append(_Checked(addressed, source, mask))
+        return checked
+
+    def _try(self, pair: tuple[ImageSource, Role]) -> Intake | RequestError:
         try:
-            return self._check(spec)
+            return self._intake.check(*pair)
         except RequestError as error:
-            error.facts["index"] = index
-            raise
+            return error
 
-    def _check(self, spec: JobSpec) -> _Checked:
-        # Cheap checks first: a misspelt model should not cost the reading of two photos.
-        card = self._catalogue.card(spec.model)
-        card.check(spec.to_request(_NOT_STORED_YET, _NOT_STORED_YET))
-        return _Checked(spec, *self._intake.check_pair(spec))
-
-    def _store(self, checked: _Checked) -> _Checked:
-        source = self._intake.store(checked.source, "source")
-        return _Checked(checked.spec, source, self._intake.store(checked.mask, "mask"))
-
-    def _request(self, checked: _Checked) -> JobRequest:
-        return checked.spec.to_request(str(checked.source.ref), str(checked.mask.ref))
-
-    def _insert(self, jobs: Sequence[NewJob], stored: Sequence[_Checked]) -> list[Submitted]:
+    def _insert(self, jobs: Sequence[NewJob], checked: Sequence[_Checked]) -> list[Submitted]:
         models = {job.request.model for job in jobs} - self._registered
-        facts = {i.facts for c in stored for i in (c.source, c.mask) if i.facts.sha256 not in self._recorded}
+        facts = {i.facts for c in checked for i in (c.source, c.mask) if i.facts.sha256 not in self._recorded}
         with self._database.begin() as connection:
             if models:
                 register_models(connection, [self._catalogue.card(name) for name in sorted(models)])
@@ -131,9 +141,7 @@ class Submitter:
             # The jobs are accepted: the relay sends them as soon as it can.
             log.warning("jobs_not_sent_yet", jobs=len(jobs), reason=error.message)
             return
-        with self._database.begin() as connection:
-            # If this is lost in a crash the relay sends once more, and the claim refuses the second.
-            connection.execute(text("SET LOCAL synchronous_commit = off"))
+        with self._database.autocommit() as connection:
             mark_published(connection, [job.id for job in jobs])
 
     def _known_image(self, sha256: str) -> ImageFacts | None:
@@ -144,3 +152,36 @@ class Submitter:
         """Close the connections to Redis."""
         if self._app is not None:
             self._app.close()
+
+
+def _images(spec: JobSpec) -> tuple[tuple[ImageSource, Role], ...]:
+    return (spec.source, "source"), (spec.mask, "mask")
+
+
+def _key(image: ImageSource, role: Role) -> Hashable:
+    # Pictures and bytes by identity: comparing them would cost more than it saves.
+    return (str(image) if isinstance(image, str | Path) else id(image), role)
+
+
+def _intake_or_raise(found: Intake | RequestError) -> Intake:
+    if isinstance(found, RequestError):
+        raise found
+    return found
+
+
+@contextlib.contextmanager
+def _numbered(index: int) -> Iterator[None]:
+    """Put the number of the spec into the error."""
+    try:
+        yield
+    except RequestError as error:
+        error.facts["index"] = index
+        raise
+
+
+def _in_threads(act: Callable[[T], R], items: Collection[T]) -> list[R]:
+    """`act` on each, several at a time: decoding lets go of the GIL, and uploads wait for the network."""
+    if len(items) < 3:
+        return [act(item) for item in items]
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="intake") as threads:
+        return list(threads.map(act, items))

@@ -1,0 +1,97 @@
+# One target for each thing a person does. `make` alone prints them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo up down status test lint types unit integration acceptance packaging docker-check bench-queue \
+	format schema clean
+
+help:  ## Show what there is to make
+	@echo "Inpaint Fleet. Begin with: make demo"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- for everybody ---------------------------------------------------------------------------------------------------
+
+demo: $(VENV)/.installed  ## Start the fleet on this machine and inpaint a picture with it
+	@$(BIN)/inpaint demo
+
+up: $(VENV)/.installed  ## Start the fleet on this machine and stay in front of it (Ctrl-C stops it)
+	@$(BIN)/inpaint up --flower
+
+down: $(VENV)/.installed  ## Stop the fleet that runs on this machine
+	@$(BIN)/inpaint down
+
+status: $(VENV)/.installed  ## Show queues, workers, last jobs and disk
+	@$(BIN)/inpaint status
+
+# --- for developers --------------------------------------------------------------------------------------------------
+
+test: lint types unit integration acceptance packaging docker-check  ## Run every check and test, as CI does
+	@echo "Every check and test has passed."
+
+lint: $(VENV)/.developer  ## Style, formatting and layers
+	@echo "==> ruff, import-linter"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/lint-imports --no-logo
+
+types: $(VENV)/.developer  ## Types (mypy, strict)
+	@echo "==> mypy"
+	@$(BIN)/mypy
+
+unit: $(VENV)/.developer  ## Tests that need no server
+	@echo "==> unit tests"
+	@$(BIN)/pytest tests/unit -q $(PYTEST_ARGS)
+
+integration: $(VENV)/.developer  ## Tests on a real Redis, Postgres and S3, which they start
+	@echo "==> integration tests"
+	@$(BIN)/pytest tests/integration -q $(PYTEST_ARGS)
+
+acceptance: $(VENV)/.developer  ## The README's commands as written, from a fresh copy
+	@echo "==> acceptance tests"
+	@$(BIN)/pytest tests/acceptance -q $(PYTEST_ARGS)
+
+packaging: $(VENV)/.developer  ## The wheel, its contents, and the light client
+	@echo "==> packaging tests"
+	@$(BIN)/pytest tests/packaging -q --ignore tests/packaging/test_docker.py $(PYTEST_ARGS)
+
+docker-check: $(VENV)/.developer  ## Dockerfiles and compose file (linted and checked, not built)
+	@echo "==> docker files"
+	@$(BIN)/pytest tests/packaging/test_docker.py -q $(PYTEST_ARGS)
+
+bench-queue: $(VENV)/.developer  ## Measure submitting, per-job overhead and the idle time between jobs
+	@$(BIN)/python -m inpaint_benchmark.queue
+
+format: $(VENV)/.developer  ## Put the code into the house style
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+schema: $(VENV)/.developer  ## Write a migration for what changed in the mapped classes: make schema NAME=what_changed
+	@$(BIN)/alembic revision --autogenerate -m "$(NAME)" --rev-id "$$(date +%Y%m%d)_$(or $(N),01)"
+
+clean:  ## Remove what these targets made (not the data folder of the fleet)
+	rm -rf $(VENV) dist build out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# --- environments ----------------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "==> making the virtual environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing. On Debian: apt install python3-venv"; exit 1; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "==> installing the fleet for one machine (no torch; about half a minute)"
+	@$(PIP) --constraint constraints.txt --editable '.[worker,local,flower]'
+	@touch $@
+
+$(VENV)/.developer: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "==> installing the fleet and what its tests need"
+	@$(PIP) 'pip>=25.1'
+	@$(PIP) --constraint constraints.txt --group dev --editable '.[worker,local,flower,benchmark]'
+	@touch $@ $(VENV)/.installed
