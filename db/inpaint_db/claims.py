@@ -6,15 +6,15 @@ attempt has been opened. So a worker that froze past its lease and comes back ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from inpaint_core.ids import new_id
 from inpaint_core.status import AttemptStatus, JobStatus
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 
@@ -163,37 +163,44 @@ class AttemptReport:
     parameters: dict[str, Any] | None = None
 
 
-_END_ATTEMPT = text("""
-UPDATE attempt
-   SET status = :status, finished_at = now(), phase = NULL, fetch_s = :fetch_s, prepare_s = :prepare_s,
-       gpu_wait_s = :gpu_wait_s, inference_s = :inference_s, composite_s = :composite_s, encode_s = :encode_s,
-       store_s = :store_s, peak_memory_bytes = :peak_memory_bytes, peak_memory_kind = :peak_memory_kind,
-       first_after_load = :first_after_load, steps_done = :steps_done, steps_total = :steps_total,
-       parameters = :parameters, error_code = :error_code, error_message = :error_message
- WHERE job_id = :job_id AND number = :number AND status = 'running'
-""").bindparams(bindparam("parameters", type_=JSONB(none_as_null=True)))
-
-_OUTPUT = text("""
-INSERT INTO output (id, job_id, attempt, kind, uri, sha256, format, width, height, size_bytes, seed)
-VALUES (:id, :job_id, :number, :kind, :uri, :sha256, :format, :width, :height, :size_bytes, :seed)
-""")
-
-_FINISH = text("""
-UPDATE job
-   SET status = :status, finished_at = now(), lease_until = NULL, worker_id = NULL,
-       failures = failures + :failed, error_code = :error_code, error_message = :error_message
- WHERE id = :job_id AND attempt = :number AND status = 'running'
-RETURNING 1
-""")
-
-_REQUEUE = text("""
-UPDATE job
-   SET status = 'queued', queued_at = now(), published_at = NULL, lease_until = NULL, worker_id = NULL,
-       not_before = now() + make_interval(secs => :pause_s), failures = failures + :failed,
-       error_code = coalesce(:error_code, error_code), error_message = coalesce(:error_message, error_message)
- WHERE id = :job_id AND attempt = :number AND status = 'running'
-RETURNING 1
-""")
+# One statement moves the job on, closes the attempt and enters the outputs; or, if the attempt is no longer the
+# current one, does nothing at all.
+_END = """
+WITH ended AS (
+    UPDATE job SET {change}
+     WHERE id = :job_id AND attempt = :number AND status = 'running'
+    RETURNING id, attempt
+), closed AS (
+    UPDATE attempt a
+       SET status = :attempt_status, finished_at = now(), phase = NULL, fetch_s = m.fetch_s, prepare_s = m.prepare_s,
+           gpu_wait_s = m.gpu_wait_s, inference_s = m.inference_s, composite_s = m.composite_s,
+           encode_s = m.encode_s, store_s = m.store_s, peak_memory_bytes = m.peak_memory_bytes,
+           peak_memory_kind = m.peak_memory_kind, first_after_load = m.first_after_load, steps_done = m.steps_done,
+           steps_total = m.steps_total, parameters = m.parameters, error_code = :error_code,
+           error_message = :error_message
+      FROM ended, jsonb_populate_record(NULL::attempt, :measured) m
+     WHERE a.job_id = ended.id AND a.number = ended.attempt AND a.status = 'running'
+), stored AS (
+    INSERT INTO output (id, job_id, attempt, kind, uri, sha256, format, width, height, size_bytes, seed)
+    SELECT o.id, ended.id, ended.attempt, o.kind, o.uri, o.sha256, o.format, o.width, o.height, o.size_bytes, o.seed
+      FROM ended, jsonb_populate_recordset(NULL::output, :outputs) o
+)
+SELECT count(*) FROM ended
+"""
+_JSON = (bindparam("measured", type_=JSONB), bindparam("outputs", type_=JSONB))
+_FINISH = text(
+    _END.format(
+        change="""status = :status, finished_at = now(), lease_until = NULL, worker_id = NULL,
+           failures = failures + :failed, error_code = :error_code, error_message = :error_message"""
+    )
+).bindparams(*_JSON)
+_REQUEUE = text(
+    _END.format(
+        change="""status = 'queued', queued_at = now(), published_at = NULL, lease_until = NULL, worker_id = NULL,
+           not_before = now() + make_interval(secs => :pause_s), failures = failures + :failed,
+           error_code = coalesce(:error_code, error_code), error_message = coalesce(:error_message, error_message)"""
+    )
+).bindparams(*_JSON)
 
 
 def finish(
@@ -207,16 +214,13 @@ def finish(
     error_message: str | None = None,
 ) -> bool:
     """End the job as `status`, with its outputs; False, and nothing is written, if the attempt is no longer current."""
-    key = {"job_id": claimed.job_id, "number": claimed.number}
-    failed = 1 if status is JobStatus.FAILED else 0
-    ended = {"status": status.value, "failed": failed, "error_code": error_code, "error_message": error_message}
-    if connection.execute(_FINISH, {**key, **ended}).one_or_none() is None:
-        return False
-    _end_attempt(connection, claimed, AttemptStatus(status.value), report, error_code, error_message)
-    for output in outputs:
-        values = {name: getattr(output, name) for name in StoredOutput.__slots__}
-        connection.execute(_OUTPUT, {"id": new_id(), **key, **values})
-    return True
+    values = {
+        "status": status.value,
+        "attempt_status": AttemptStatus(status.value).value,
+        "failed": 1 if status is JobStatus.FAILED else 0,
+        "outputs": [{"id": str(new_id()), **asdict(output)} for output in outputs],
+    }
+    return _end(connection, _FINISH, claimed, report, values, error_code, error_message)
 
 
 def requeue(
@@ -234,47 +238,21 @@ def requeue(
     `counts`: whether the attempt counts against `max_attempts` (a failure does, a worker that stops does not).
     The relay sends the job's message again when `pause_s` is over.
     """
-    values = {
-        "job_id": claimed.job_id,
-        "number": claimed.number,
-        "pause_s": pause_s,
-        "failed": int(counts),
-        "error_code": error_code,
-        "error_message": error_message,
-    }
-    if connection.execute(_REQUEUE, values).one_or_none() is None:
-        return False
     status = AttemptStatus.FAILED if counts else AttemptStatus.RELEASED
-    _end_attempt(connection, claimed, status, report, error_code, error_message)
-    return True
+    values: dict[str, Any] = {"attempt_status": status.value, "pause_s": pause_s, "failed": int(counts), "outputs": []}
+    return _end(connection, _REQUEUE, claimed, report, values, error_code, error_message)
 
 
-def _end_attempt(
+def _end(
     connection: Connection,
+    statement: TextClause,
     claimed: Claimed,
-    status: AttemptStatus,
     report: AttemptReport,
+    values: dict[str, Any],
     error_code: str | None,
     error_message: str | None,
-) -> None:
-    seconds: Mapping[str, float] = report.seconds
-    connection.execute(
-        _END_ATTEMPT,
-        {
-            "job_id": claimed.job_id,
-            "number": claimed.number,
-            "status": status.value,
-            **{
-                name: seconds.get(name)
-                for name in ("fetch_s", "prepare_s", "gpu_wait_s", "inference_s", "composite_s", "encode_s", "store_s")
-            },
-            "peak_memory_bytes": report.peak_memory_bytes,
-            "peak_memory_kind": report.peak_memory_kind,
-            "first_after_load": report.first_after_load,
-            "steps_done": report.steps_done,
-            "steps_total": report.steps_total,
-            "parameters": report.parameters,
-            "error_code": error_code,
-            "error_message": error_message,
-        },
-    )
+) -> bool:
+    measured = asdict(report)
+    measured |= measured.pop("seconds")
+    key = {"job_id": claimed.job_id, "number": claimed.number, "error_code": error_code, "error_message": error_message}
+    return bool(connection.execute(statement, {**values, **key, "measured": measured}).scalar_one())

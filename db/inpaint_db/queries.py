@@ -103,15 +103,18 @@ _WHERE = """
    AND (CAST(:campaign AS text) IS NULL OR j.campaign = :campaign)
    AND (CAST(:error_code AS text) IS NULL OR j.error_code = :error_code)
    AND (CAST(:since AS timestamptz) IS NULL OR j.submitted_at >= :since)
-   AND (CAST(:before AS uuid) IS NULL OR j.id < :before)
+   AND (CAST(:before AS uuid) IS NULL
+        OR (j.submitted_at, j.id) < (SELECT b.submitted_at, b.id FROM job b WHERE b.id = :before))
 """
 
 
 def list_jobs(connection: Connection, where: JobFilter, limit: int) -> list[JobView]:
     """The newest jobs that match, newest first."""
-    # The view is joined to a page of ids, not to the whole table.
-    page = f"WITH page AS MATERIALIZED (SELECT j.id FROM job j {_WHERE} ORDER BY j.id DESC LIMIT :limit)"  # noqa: S608
-    statement = f"{page} {_JOB} JOIN page ON page.id = j.id ORDER BY j.id DESC"
+    # The view is joined to a page of ids, not to the whole table. Ids alone do not tell the order: those that another
+    # producer has chosen are not always UUIDv7.
+    newest = "ORDER BY j.submitted_at DESC, j.id DESC"
+    page = f"WITH page AS MATERIALIZED (SELECT j.id FROM job j {_WHERE} {newest} LIMIT :limit)"  # noqa: S608
+    statement = f"{page} {_JOB} JOIN page ON page.id = j.id {newest}"
     rows = connection.execute(text(statement), {**_values(where), "limit": limit}).mappings()
     return [_view(row) for row in rows]
 

@@ -12,7 +12,7 @@ from inpaint_core.errors import IdempotencyConflict
 from inpaint_core.images import ImageFacts
 from inpaint_core.job import JobRequest
 from inpaint_core.status import JobStatus
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from inpaint_db.environments import Model
@@ -186,17 +186,19 @@ UPDATE job SET published_at = now() FROM hurry WHERE id = ANY(:ids) AND status =
 
 def request_cancel(connection: Connection, job_id: UUID) -> JobStatus | None:
     """End a queued job at once, or ask the worker of a running one; the status after it, None if there is no job."""
-    canceled = connection.execute(
+    # One statement for both, or a job that its worker hands back in between would slip through.
+    waits = Job.status == JobStatus.QUEUED
+    status = connection.execute(
         update(Job)
-        .where(Job.id == job_id, Job.status == JobStatus.QUEUED)
-        .values(status=JobStatus.CANCELED, finished_at=func.now(), cancel_requested_at=func.now())
+        .where(Job.id == job_id, Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
+        .values(
+            status=case((waits, JobStatus.CANCELED), else_=Job.status),
+            finished_at=case((waits, func.now())),
+            cancel_requested_at=func.coalesce(Job.cancel_requested_at, func.now()),
+        )
         .returning(Job.status)
     ).scalar_one_or_none()
-    if canceled:
-        return JobStatus.CANCELED
-    asked = update(Job).where(Job.id == job_id, Job.status == JobStatus.RUNNING)
-    connection.execute(asked.values(cancel_requested_at=func.coalesce(Job.cancel_requested_at, func.now())))
-    status = connection.execute(select(Job.status).where(Job.id == job_id)).scalar_one_or_none()
+    status = status or connection.execute(select(Job.status).where(Job.id == job_id)).scalar_one_or_none()
     return JobStatus(status) if status else None
 
 

@@ -6,11 +6,12 @@ import json
 import os
 import socket
 import time
+import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from celery import Celery
-from celery.exceptions import Reject
+from celery.exceptions import Reject, SecurityWarning
 from celery.signals import setup_logging as celery_sets_up_logging
 from celery.worker.request import Request
 from inpaint_core.card import ModelCard
@@ -129,6 +130,8 @@ def make_consumer(app: Celery, card: ModelCard) -> WorkController:
     """A Celery worker that consumes `card`'s queue when started. Its name in Flower begins with the model's."""
     # The fleet has set up logging; Celery's own setup would replace it.
     celery_sets_up_logging.connect(_leave_logging, weak=False)
+    # Celery warns of root because of pickled messages, and only JSON is accepted here.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     return app.Worker(
         hostname=f"{card.name}.{os.getpid()}@{socket.gethostname()}",
         queues=[queue_name(card.name)],

@@ -76,7 +76,7 @@ class Heartbeat:
     def _beat(self) -> None:
         asked = self.running()
         try:
-            with self._database.begin() as connection:
+            with self._database.autocommit() as connection:
                 answer = renew(
                     connection,
                     self._worker.id,

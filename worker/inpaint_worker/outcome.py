@@ -85,7 +85,7 @@ class Outcome:
 
     def _write(self, statement: Callable[[Connection], bool]) -> bool:
         def once() -> bool:
-            with self.database.begin() as connection:
+            with self.database.autocommit() as connection:
                 return statement(connection)
 
         try:

@@ -90,7 +90,7 @@ class JobRunner:
             outcome.again_or_failed(unexpected)
 
     def _claim(self, job_id: UUID) -> Claimed | None:
-        with self.database.begin() as connection:
+        with self.database.autocommit() as connection:
             return claim(
                 connection,
                 job_id,

@@ -63,10 +63,11 @@ def measure_overhead(settings: Settings, *, jobs: int = 300) -> OverheadFigures:
         _forget_jobs(one, "bench-noop")
         picture, marked = photo(64, 64, 0), mask(64, 64)
         client.wait(client.submit(picture, marked, model="bench-noop").id, timeout_s=_HANG_S)  # the first is cold
-        spec = JobSpec(picture, marked, "bench-noop", campaign="overhead")
+        campaign = f"overhead-{new_id()}"
+        spec = JobSpec(picture, marked, "bench-noop", campaign=campaign)
         ids = [job.id for job in client.submit_many([spec] * jobs)]
         client.wait_many(ids, timeout_s=_HANG_S)
-        wall_ms, phases = _phases(client.database)
+        wall_ms, phases = _phases(client.database, campaign)
         timed = _stop(process)["timed"]
     parts = {"claim": _median_ms(timed["claim"]), **phases, "finish": _median_ms(timed["finish"])}
     return OverheadFigures(jobs, bare_ms, wall_ms, _median_ms(timed["delivery"]), parts)
@@ -103,16 +104,16 @@ def _bare(settings: Settings, jobs: int) -> float:
     return (float(last) - float(first)) / (int(count) - 1) * 1000
 
 
-def _phases(database: Database) -> tuple[float, dict[str, float]]:
+def _phases(database: Database, campaign: str) -> tuple[float, dict[str, float]]:
     columns = ", ".join(
         f"1000 * percentile_cont(0.5) WITHIN GROUP (ORDER BY a.{phase}) AS {phase}"
         for phase in PHASES
         if phase != "queue_wait_s"
     )
     statement = f"""SELECT 1000 * extract(epoch FROM max(a.finished_at) - min(a.finished_at)) / (count(*) - 1) AS wall,
-        {columns} FROM attempt a JOIN job j ON j.id = a.job_id WHERE j.campaign = 'overhead'"""  # noqa: S608
+        {columns} FROM attempt a JOIN job j ON j.id = a.job_id WHERE j.campaign = :campaign"""  # noqa: S608
     with database.read() as connection:
-        row = connection.execute(text(statement)).mappings().one()
+        row = connection.execute(text(statement), {"campaign": campaign}).mappings().one()
     return float(row["wall"]), {name.removesuffix("_s"): float(row[name]) for name in row if name != "wall"}
 
 

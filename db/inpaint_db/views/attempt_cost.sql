@@ -7,8 +7,10 @@ SELECT a.job_id,
             ELSE a.inference_s * hourly.usd_per_hour / 3600
        END AS cost_usd,
        CASE
-         WHEN per_image.usd_per_image IS NOT NULL AND a.status <> 'succeeded' THEN 'no image was made'
-         WHEN per_image.usd_per_image IS NOT NULL THEN NULL
+         WHEN per_image.usd_per_image IS NOT NULL AND a.status = 'succeeded' THEN NULL
+         WHEN per_image.usd_per_image IS NOT NULL AND a.status <> 'running' THEN 'no image was made'
+         WHEN a.status = 'running' THEN 'still running'
+         WHEN a.status = 'lost' THEN 'the worker was lost before it told'
          WHEN a.inference_s IS NULL THEN 'the device was not used'
          WHEN hourly.usd_per_hour IS NULL THEN 'no price for ' || e.device_kind || ' ' || e.device_name
        END AS cost_unknown_reason
@@ -19,12 +21,12 @@ SELECT a.job_id,
         SELECT p.usd_per_image FROM price p
          WHERE p.model = j.model AND p.valid_from <= a.started_at
            AND (p.valid_to IS NULL OR p.valid_to > a.started_at)
-         ORDER BY p.valid_from DESC LIMIT 1) per_image ON true
+         ORDER BY p.valid_from DESC, p.id DESC LIMIT 1) per_image ON true
   LEFT JOIN LATERAL (
         SELECT p.usd_per_hour FROM price p
          WHERE p.device_kind = e.device_kind AND (p.device_name IS NULL OR p.device_name = e.device_name)
            AND p.valid_from <= a.started_at AND (p.valid_to IS NULL OR p.valid_to > a.started_at)
-         ORDER BY p.device_name NULLS LAST, p.valid_from DESC LIMIT 1) hourly ON true;
+         ORDER BY p.device_name NULLS LAST, p.valid_from DESC, p.id DESC LIMIT 1) hourly ON true;
 
 COMMENT ON VIEW attempt_cost IS 'One row per attempt: its cost, derived from the price in force when it started.';
 COMMENT ON COLUMN attempt_cost.job_id IS 'The job.';
