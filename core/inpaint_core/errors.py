@@ -17,7 +17,8 @@ InpaintError
  │   │   ├─ UnreadableImage
  │   │   ├─ ImageTooLarge
  │   │   ├─ MaskSizeMismatch
- │   │   └─ EmptyMask
+ │   │   ├─ EmptyMask
+ │   │   └─ FullMask
  │   ├─ InputNotFound             a local file that does not exist
  │   ├─ ObjectNotFound            an object that the bucket does not hold
  │   ├─ ObjectChanged             an object whose bytes are no longer those that were submitted
@@ -171,6 +172,12 @@ class EmptyMask(ImageError):
     """The mask marks nothing to repaint."""
 
     code = "mask_empty"
+
+
+class FullMask(ImageError):
+    """The mask marks the whole picture."""
+
+    code = "mask_full"
 
 
 class InputNotFound(RequestError):

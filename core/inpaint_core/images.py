@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
-from inpaint_core.errors import EmptyMask, ImageTooLarge, MaskSizeMismatch, UnreadableImage
+from inpaint_core.errors import EmptyMask, FullMask, ImageTooLarge, MaskSizeMismatch, UnreadableImage
 from inpaint_core.settings import Settings
 
 #: Pillow format -> (file extension, media type). Everything else is refused before a pixel is decoded.
@@ -89,7 +89,7 @@ def open_mask(data: bytes, limits: Limits, what: str = "mask") -> Image.Image:
 
 
 def binary_mask(image: Image.Image, what: str = "mask") -> Image.Image:
-    """Any decoded image as a mask in mode L with only 0 and 255; `EmptyMask` if nothing is white.
+    """Any decoded image as a mask in mode L with only 0 and 255; `EmptyMask` if nothing is white, `FullMask` if all is.
 
     Colours count by their brightness; transparent pixels count as black.
     """
@@ -110,6 +110,12 @@ def binary_mask(image: Image.Image, what: str = "mask") -> Image.Image:
             what=what,
             brightest=high,
             darkest=low,
+        )
+    if not mask.histogram()[0]:
+        raise FullMask(
+            f"The {what} marks the whole picture, so that nothing would be left of it. Black keeps what it covers; "
+            "if the mask is black on white, invert it.",
+            what=what,
         )
     return mask
 

@@ -1,6 +1,6 @@
 """What a job asks for, and the message that brings it to a worker: the contract of the fleet.
 
-Version 1 of the message is described in docs/contract.md, with a JSON Schema beside it.
+Version 1 of the message is described in docs/contract.md, and as JSON Schema in contract.schema.json beside this file.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ MAX_PROMPT = 4_000
 MAX_SEED = 2**32 - 1
 
 Label = Annotated[str, Field(min_length=1, max_length=200)]
+#: The pattern is for the JSON Schema alone: `ObjectRef.parse` checks more, and says more.
+Address = Annotated[
+    str, Field(max_length=1200, json_schema_extra={"pattern": "^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+"})
+]
 ParameterValue = bool | int | float | str
 _WHAT_IS_ASKED = {"model", "source", "mask", "prompt", "negative_prompt", "seed", "parameters"}
 
@@ -37,11 +41,12 @@ class JobRequest(BaseModel):
     black where it is kept, and as large as the source.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Postgres' JSON holds neither NaN nor infinity.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: Annotated[str, Field(min_length=1, max_length=100, description="Name of a model card")]
-    source: Annotated[str, Field(max_length=1200, description="s3://bucket/key of the image to edit")]
-    mask: Annotated[str, Field(max_length=1200, description="s3://bucket/key of the mask; white is repainted")]
+    source: Annotated[Address, Field(description="s3://bucket/key of the image to edit")]
+    mask: Annotated[Address, Field(description="s3://bucket/key of the mask; white is repainted")]
     prompt: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
     negative_prompt: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = Field(None, description="Chosen at random if absent")
@@ -65,10 +70,10 @@ class JobRequest(BaseModel):
             raise ValueError("must not contain NUL characters")
         return value
 
-    @field_validator("tags")
+    @field_validator("tags", "parameters")
     @classmethod
-    def _no_nul_inside(cls, value: dict[str, str]) -> dict[str, str]:
-        if any("\x00" in text for pair in value.items() for text in pair):
+    def _no_nul_inside(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if any("\x00" in text for pair in value.items() for text in pair if isinstance(text, str)):
             raise ValueError("must not contain NUL characters")
         return value
 
@@ -116,7 +121,7 @@ def explain_request(error: ValidationError) -> InvalidRequest:
     """The first few problems of a request, one sentence each."""
     sentences = []
     for item in error.errors()[:5]:
-        field = ".".join(str(part) for part in item["loc"]) or "request"
+        field = _printable(".".join(str(part) for part in item["loc"])) or "request"
         if item["type"] == "extra_forbidden":
             names = ", ".join(JobRequest.model_fields)
             sentences.append(f"{field} is not a field of a request; the fields are {names}.")
@@ -128,6 +133,11 @@ def explain_request(error: ValidationError) -> InvalidRequest:
             sentences.append(f"{field}: {item['msg'].removeprefix('Value error, ')} (found {found}).")
     first = error.errors()[0]["loc"]
     return InvalidRequest(" ".join(sentences), field=str(first[0]) if first else None)
+
+
+def _printable(name: str) -> str:
+    # The name of an unknown field is whatever a sender wrote, and the message is stored and shown.
+    return "".join(char if char.isprintable() else "?" for char in name[:100])
 
 
 def parse_job_id(text: str) -> UUID:

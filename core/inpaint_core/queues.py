@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from inpaint_core.errors import AccessDenied, BrokerUnavailable
+from inpaint_core.errors import AccessDenied, BrokerUnavailable, DiskFull
 from inpaint_core.job import CONTRACT_VERSION, TASK_NAME
 from inpaint_core.settings import Settings, address
 from inpaint_core.status import Priority
@@ -167,6 +167,8 @@ def broker_errors(app_or_settings: Celery | Settings) -> Iterator[None]:
             raise AccessDenied(
                 f"Redis at {where} refused the password. Check INPAINT_REDIS_URL.", service="Redis", address=where
             ) from None
+        if "No space left" in text:
+            raise DiskFull(f"Redis at {where} has no disk space left. Free some, then try again.") from None
         raise BrokerUnavailable(
             f"Redis at {where} does not answer ({str(cause)[:200]}). Check that it runs and that INPAINT_REDIS_URL "
             "is right.",

@@ -18,7 +18,9 @@ from inpaint_core.settings import Settings
 from inpaint_core.storage import ObjectInfo, ObjectRef
 
 _DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden"}
-_MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchObject", "NotFound"}
+#: What servers say when their disk is full, each in its own way; the local stack's says InternalError.
+_FULL = {"InternalError", "InsufficientStorage", "XMinioStorageFull"}
+_MISSING = {"NoSuchKey", "NoSuchObject", "NotFound"}
 
 
 class S3Store:
@@ -132,6 +134,11 @@ class S3Store:
             self._translate(ref, "", error)
 
     def _translate(self, ref: ObjectRef, code: str, error: Exception) -> NoReturn:
+        if code == "NoSuchBucket":
+            raise ObjectNotFound(
+                f"S3 at {self.address} has no bucket {ref.bucket!r}. Create it with `inpaint storage init`.",
+                ref=ref.bucket,
+            ) from None
         if code in _MISSING:
             raise ObjectNotFound(
                 f"There is no object {ref}. Upload it first, or mend the name.", ref=str(ref)
@@ -143,6 +150,12 @@ class S3Store:
                 service="S3",
                 address=self.address,
             ) from None
+        if code in _FULL:
+            raise StorageUnavailable(
+                f"S3 at {self.address} could not do it ({code}). Its disk may be full: see its log.",
+                service="S3",
+                address=self.address,
+            ) from error
         detail = code or _reason(error)
         raise StorageUnavailable(
             f"S3 at {self.address} does not answer ({detail}). Check that it runs and that INPAINT_S3_URL is right.",

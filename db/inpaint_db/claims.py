@@ -196,7 +196,9 @@ _FINISH = text(
 ).bindparams(*_JSON)
 _REQUEUE = text(
     _END.format(
-        change="""status = 'queued', queued_at = now(), published_at = NULL, lease_until = NULL, worker_id = NULL,
+        change="""status = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'canceled' END,
+           finished_at = CASE WHEN cancel_requested_at IS NOT NULL THEN now() END,
+           queued_at = now(), published_at = NULL, lease_until = NULL, worker_id = NULL,
            not_before = now() + make_interval(secs => :pause_s), failures = failures + :failed,
            error_code = coalesce(:error_code, error_code), error_message = coalesce(:error_message, error_message)"""
     )
@@ -235,6 +237,7 @@ def requeue(
 ) -> bool:
     """Give the job back to its queue; False if the attempt is no longer current.
 
+    A job whose end somebody asked for ends here instead: no worker would claim it again.
     `counts`: whether the attempt counts against `max_attempts` (a failure does, a worker that stops does not).
     The relay sends the job's message again when `pause_s` is over.
     """

@@ -94,7 +94,7 @@ class Database:
                 "Run: inpaint db upgrade",
                 **facts,
             )
-        if state in ("53100", "58030"):
+        if state in ("53100", "58030") or "No space left on device" in text:
             return DiskFull(f"Postgres at {self.address} has no disk space left. Free some, then try again.", **facts)
         if isinstance(error, exc.TimeoutError) or self._is_away(error, state):
             return DatabaseUnavailable(

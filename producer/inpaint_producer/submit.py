@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from inpaint_core.catalogue import Catalogue
-from inpaint_core.errors import AccessDenied, BrokerUnavailable, RequestError
+from inpaint_core.errors import BrokerUnavailable, OperatorError, RequestError
 from inpaint_core.ids import new_id
 from inpaint_core.images import ImageFacts, Limits, check_pair
 from inpaint_core.job import JobRequest
@@ -137,7 +137,7 @@ class Submitter:
         try:
             wakes = (WakeUp(job.id, job.request.model, STEP_OF[job.request.priority]) for job in jobs)
             send_wake_ups(self._app, wakes)
-        except (BrokerUnavailable, AccessDenied) as error:
+        except (BrokerUnavailable, OperatorError) as error:
             # The jobs are accepted: the relay sends them as soon as it can.
             log.warning("jobs_not_sent_yet", jobs=len(jobs), reason=error.message)
             return
