@@ -34,6 +34,8 @@ from sqlalchemy import text
 SOURCE = make_image(120, 80)
 MASK = make_mask(120, 80)
 LONG_S = 30
+#: For tests that have to wait until a lease has run out.
+SHORT_LEASE = {"INPAINT_LEASE_S": "2", "INPAINT_HEARTBEAT_S": "0.5"}
 
 
 @pytest.fixture
@@ -245,7 +247,7 @@ class TestFailing:
     def test_a_killed_workers_job_is_done_by_another(
         self, start_slow: Callable[..., SlowWorker], slow_client: InpaintClient, relay: Relay, database: Database
     ) -> None:
-        first = start_slow()
+        first = start_slow(**SHORT_LEASE)
         job_id = submit(slow_client, "sleep 1")
         until(slow_client, job_id, on_device)
         first.kill()
@@ -256,7 +258,7 @@ class TestFailing:
     def test_a_frozen_worker_that_comes_back_is_fenced_off(
         self, start_slow: Callable[..., SlowWorker], slow_client: InpaintClient, relay: Relay, database: Database
     ) -> None:
-        first = start_slow()
+        first = start_slow(**SHORT_LEASE)
         job_id = submit(slow_client, "sleep 3")
         until(slow_client, job_id, on_device)
         first.process.send_signal(signal.SIGSTOP)
@@ -286,7 +288,7 @@ class TestFailing:
     ) -> None:
         job_id = submit(slow_client, "die")
         for number in (1, 2, 3):
-            worker = start_slow()
+            worker = start_slow(**SHORT_LEASE)
             worker.process.wait(LONG_S)
             until(slow_client, job_id, lambda view, n=number: view.failures == n, relay)
         view = slow_client.get(job_id)
