@@ -1,4 +1,4 @@
-"""A real worker around a pipeline that does what the prompt of a job says: `sleep 3`, `hang`, `raise`, `die`, `deaf`.
+"""A real worker around a pipeline that does what the prompt of a job says: `sleep 3`, `hang`, `raise`, `break`, `die`.
 
 Run as a process: everything but the pipeline is the fleet's own. `SlowWorker` starts it from a test.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from inpaint_core.card import ModelCard, PromptUse
 from inpaint_core.catalogue import Catalogue
-from inpaint_core.errors import GpuOutOfMemory
+from inpaint_core.errors import GpuContextBroken, GpuOutOfMemory
 from inpaint_core.log import setup_logging
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings, load_settings
@@ -57,9 +57,11 @@ class SlowPipeline:
             raise RuntimeError("the model library is unhappy")
         if what == "memory":
             raise GpuOutOfMemory
+        if what == "break":
+            raise GpuContextBroken
         if what == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        if what in ("hang", "deaf"):  # one call that does not return
+        if what == "hang":  # one call that does not return
             time.sleep(float(amount or 3600))
         steps = int(float(amount) / STEP_S) if what == "sleep" else 1
         for step in range(steps):

@@ -227,7 +227,7 @@ class TestStopping:
         self, start_slow: Callable[..., SlowWorker], slow_client: InpaintClient, database: Database
     ) -> None:
         worker = start_slow(INPAINT_GRACE_S="1")
-        job_id = submit(slow_client, "deaf")
+        job_id = submit(slow_client, "hang")
         until(slow_client, job_id, lambda view: view.phase == "inference")
         assert worker.stop() == 0
         assert attempts(database, job_id) == [(1, "released")]
@@ -305,6 +305,21 @@ class TestFailing:
         assert view.status is JobStatus.QUEUED
         assert view.error_code == "step_hung"
         assert attempts(database, job_id) == [(1, "failed")]
+
+    def test_a_broken_device_ends_the_process_and_gives_both_jobs_back(
+        self, start_slow: Callable[..., SlowWorker], slow_client: InpaintClient, database: Database
+    ) -> None:
+        busy = submit(slow_client, "sleep 4")
+        worker = start_slow()
+        until(slow_client, busy, on_device)
+        broken = submit(slow_client, "break")
+        until(slow_client, broken, lambda view: view.phase == "gpu_wait")
+        waiting = submit(slow_client, "sleep 60")
+        assert worker.process.wait(LONG_S) == 70
+        assert [slow_client.get(i).status.value for i in (busy, broken, waiting)] == ["succeeded", "queued", "queued"]
+        assert slow_client.get(broken).error_code == "gpu_context_broken"
+        assert slow_client.get(broken).failures == 1
+        assert slow_client.get(waiting).failures == 0
 
     def test_an_input_that_was_changed_fails_the_job_with_a_remedy(
         self, start_worker: Callable[..., WorkerProcess], client: InpaintClient, settings: Settings

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from celery import Celery
@@ -15,7 +15,14 @@ from celery.exceptions import Reject, SecurityWarning
 from celery.signals import setup_logging as celery_sets_up_logging
 from celery.worker.request import Request
 from inpaint_core.card import ModelCard
-from inpaint_core.errors import IdempotencyConflict, InvalidRequest, OperatorError, RequestError, RetryableError
+from inpaint_core.errors import (
+    IdempotencyConflict,
+    InvalidRequest,
+    OperatorError,
+    RequestError,
+    RetryableError,
+    WorkerMustExit,
+)
 from inpaint_core.job import TASK_NAME, JobMessage, JobRequest, explain_request
 from inpaint_core.log import get_logger
 from inpaint_core.queues import make_celery, queue_name
@@ -24,6 +31,7 @@ from inpaint_db.session import Database
 from inpaint_db.submissions import NewJob, insert_failed, insert_received
 from pydantic import ValidationError
 
+from inpaint_worker.leaving import EXIT_UNTRUSTED, leave
 from inpaint_worker.task import JobRunner
 
 if TYPE_CHECKING:
@@ -71,6 +79,10 @@ class Intake:
             log.warning("message_put_back", job_id=task_id, reason=error.message, pause_s=_PAUSE_S)
             time.sleep(_PAUSE_S)
             raise Reject(error.message, requeue=True) from None
+        except WorkerMustExit as error:
+            # How this job ended has been recorded; neighbours that were loading go back to the queue.
+            log.error("worker_must_exit", code=error.code, reason=error.message)
+            leave(self._settings, self._database, self._runner.heartbeat.running(), EXIT_UNTRUSTED)
 
     def _accept(self, job_id: UUID, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Insert the job if the message brings its whole request; False if it was refused."""
@@ -147,8 +159,3 @@ def make_consumer(app: Celery, card: ModelCard) -> WorkController:
 
 def _leave_logging(**_: object) -> None:
     pass
-
-
-def exit_now(status: int) -> NoReturn:
-    """End the process without unwinding: other threads may be stuck in a device call."""
-    os._exit(status)

@@ -10,10 +10,9 @@ from inpaint_core.settings import Settings
 from inpaint_core.status import WorkerState
 from inpaint_db.session import Database
 
-from inpaint_worker.app import exit_now
 from inpaint_worker.attempt import Stop
 from inpaint_worker.heartbeat import Heartbeat
-from inpaint_worker.outcome import Outcome
+from inpaint_worker.leaving import leave
 
 #: A step that cannot be interrupted gets this long after the grace period before the process ends without it.
 _LAST_S = 3.0
@@ -54,11 +53,6 @@ class Drain:
         for attempt in self._heartbeat.running():
             attempt.stop(Stop.DRAINED)
         time.sleep(_LAST_S)
-        left = self._heartbeat.running()
-        if not left:
-            return
-        # Stuck in a call that does not return: hand the jobs back and leave without waiting for it.
-        for attempt in left:
-            Outcome(self._settings, self._database, attempt).stopped(Stop.DRAINED)
-        log.warning("worker_leaves_running_jobs", jobs=len(left))
-        exit_now(0)
+        if left := self._heartbeat.running():
+            # Stuck in a call that does not return: leave without waiting for it.
+            leave(self._settings, self._database, left, status=0)

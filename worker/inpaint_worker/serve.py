@@ -22,20 +22,19 @@ from inpaint_db.migrate import require_current
 from inpaint_db.presence import register_worker, set_worker_state
 from inpaint_db.session import Database
 
-from inpaint_worker.app import Intake, exit_now, make_consumer, make_worker_app
+from inpaint_worker.app import Intake, make_consumer, make_worker_app
 from inpaint_worker.attempt import Attempt
 from inpaint_worker.drain import Drain
 from inpaint_worker.environment import describe_environment, package_version
 from inpaint_worker.health import HealthServer
 from inpaint_worker.heartbeat import Heartbeat
+from inpaint_worker.leaving import EXIT_UNTRUSTED, leave
 from inpaint_worker.outcome import Outcome
 from inpaint_worker.patience import patiently
 from inpaint_worker.pipelines import Pipeline, build_pipeline
 from inpaint_worker.resident import Resident
 from inpaint_worker.task import JobRunner
 
-#: Exit status after a hung step or a broken device: the supervisor starts a new process.
-EXIT_UNTRUSTED = 70
 log = get_logger("inpaint.worker")
 
 
@@ -64,7 +63,9 @@ def run_worker(settings: Settings, card: ModelCard, pipeline: Pipeline, store: O
                 version=package_version("inpaint-fleet") or "unknown",
             )
         log.info("worker_loading", model=card.name, worker_id=str(worker.id))
-        heartbeat = Heartbeat(settings, database, worker, lambda attempt: _hung(settings, database, attempt))
+        heartbeat = Heartbeat(
+            settings, database, worker, on_hang=lambda hung: _hung(settings, database, heartbeat, hung)
+        )
         drain = Drain(settings, database, heartbeat)
         resident = Resident(pipeline)
         health = None
@@ -117,7 +118,7 @@ def _say_stopped(database: Database, worker_id: object) -> None:
         log.warning("stop_not_recorded", reason=error.message)
 
 
-def _hung(settings: Settings, database: Database, attempt: Attempt) -> None:
+def _hung(settings: Settings, database: Database, heartbeat: Heartbeat, attempt: Attempt) -> None:
     limit = settings.step_timeout_s
     error = StepHung(
         f"A step made no progress for {limit:g} s (INPAINT_STEP_TIMEOUT_S); the worker process was ended.", limit=limit
@@ -126,7 +127,7 @@ def _hung(settings: Settings, database: Database, attempt: Attempt) -> None:
     record = threading.Thread(target=Outcome(settings, database, attempt).again_or_failed, args=(error,), daemon=True)
     record.start()
     record.join(timeout=10)
-    exit_now(EXIT_UNTRUSTED)
+    leave(settings, database, [other for other in heartbeat.running() if other is not attempt], EXIT_UNTRUSTED)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
