@@ -82,7 +82,7 @@ class Intake:
         except WorkerMustExit as error:
             # How this job ended has been recorded; neighbours that were loading go back to the queue.
             log.error("worker_must_exit", code=error.code, reason=error.message)
-            leave(self._settings, self._database, self._runner.heartbeat.running(), EXIT_UNTRUSTED)
+            leave(self._settings, self._database, self._runner.heartbeat, EXIT_UNTRUSTED)
 
     def _accept(self, job_id: UUID, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Insert the job if the message brings its whole request; False if it was refused."""

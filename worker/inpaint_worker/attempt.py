@@ -60,6 +60,11 @@ class Attempt:
         self.moved_at = time.monotonic()
         self.check()
 
+    @property
+    def is_past_device(self) -> bool:
+        """The picture is painted; it only has to be put together and stored."""
+        return self.phase_name in ("composite", "encode", "store")
+
     def stop(self, reason: Stop) -> None:
         """Ask for the end; the first reason counts."""
         with self._stop_lock:

@@ -53,6 +53,6 @@ class Drain:
         for attempt in self._heartbeat.running():
             attempt.stop(Stop.DRAINED)
         time.sleep(_LAST_S)
-        if left := self._heartbeat.running():
+        if self._heartbeat.running():
             # Stuck in a call that does not return: leave without waiting for it.
-            leave(self._settings, self._database, left, status=0)
+            leave(self._settings, self._database, self._heartbeat, status=0)

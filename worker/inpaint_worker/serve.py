@@ -127,7 +127,7 @@ def _hung(settings: Settings, database: Database, heartbeat: Heartbeat, attempt:
     record = threading.Thread(target=Outcome(settings, database, attempt).again_or_failed, args=(error,), daemon=True)
     record.start()
     record.join(timeout=10)
-    leave(settings, database, [other for other in heartbeat.running() if other is not attempt], EXIT_UNTRUSTED)
+    leave(settings, database, heartbeat, EXIT_UNTRUSTED, besides=attempt)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
