@@ -65,7 +65,7 @@ docker-check: $(VENV)/.developer  ## Dockerfiles and compose file (linted and ch
 	@$(BIN)/pytest tests/packaging/test_docker.py -q $(PYTEST_ARGS)
 
 bench-queue: $(VENV)/.developer  ## Measure submitting, per-job overhead and the idle time between jobs
-	@$(BIN)/python -m inpaint_benchmark.queue
+	@$(BIN)/inpaint bench queue
 
 format: $(VENV)/.developer  ## Put the code into the house style
 	@$(BIN)/ruff check --fix --quiet . || true

@@ -58,7 +58,7 @@ def mask(width: int, height: int) -> Image.Image:
 def as_environment(settings: Settings) -> Mapping[str, str]:
     """These settings for a child process: its environment."""
     values = {}
-    for name in settings.model_fields_set:
+    for name in Settings.model_fields:
         value = getattr(settings, name)
         text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         if value is not None and not isinstance(value, tuple):
