@@ -60,16 +60,18 @@ class S3Store:
             response = self._client.get_object(ref.bucket, ref.key)
             try:
                 size = int(response.headers.get("Content-Length", 0))
-                if size > max_bytes:
-                    raise ImageTooLarge(
-                        f"{ref} has {size:,} bytes; at most {max_bytes:,} are accepted (INPAINT_MAX_IMAGE_BYTES).",
-                        size_bytes=size,
-                        limit=max_bytes,
-                    )
-                data = bytes(response.read())
+                # Without a length, one byte too many tells that it is too large.
+                data = b"" if size > max_bytes else bytes(response.read(None if size else max_bytes + 1))
             finally:
                 response.close()
                 response.release_conn()
+        if max(size, len(data)) > max_bytes:
+            raise ImageTooLarge(
+                f"{ref} has {f'{size:,}' if size else 'more'} bytes; at most {max_bytes:,} are accepted "
+                "(INPAINT_MAX_IMAGE_BYTES).",
+                size_bytes=size or None,
+                limit=max_bytes,
+            )
         if size and len(data) != size:
             raise StorageUnavailable(
                 f"S3 at {self.address} closed the connection after {len(data):,} of {size:,} bytes of {ref}.",

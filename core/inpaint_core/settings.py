@@ -149,7 +149,7 @@ class Settings(BaseSettings):
             raise NotConfigured(
                 f"No {service} is configured: {', '.join(missing)} not set, and no local stack has been started in "
                 f"{self.data_dir}. Start one with `inpaint up`, or set {'it' if len(missing) == 1 else 'them'} "
-                f"to use a {service} of your own.",
+                f"to use your own {service}.",
                 service=service,
                 missing=missing,
             )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 import os
-import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from inpaint_core.catalogue import Catalogue, load_catalogue
@@ -19,6 +18,7 @@ from inpaint_core.settings import Settings, load_settings
 from inpaint_core.status import JobStatus, Priority
 from inpaint_core.storage import ObjectRef
 
+from inpaint_producer.polling import pauses
 from inpaint_producer.spec import ImageSource, JobSpec
 
 if TYPE_CHECKING:
@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from inpaint_db.session import Database
     from inpaint_db.submissions import Submitted
     from PIL.Image import Image
+    from sqlalchemy import Connection
 
     from inpaint_producer.submit import Submitter
 
+T = TypeVar("T")
 JobId = UUID | str
 #: `submit_many` takes this many at a time: one transaction, and their images in memory at once.
 CHUNK = 500
-_POLL_FIRST_S = 0.05
-_POLL_LAST_S = 1.0
+#: How long waiting for a job puts up with a database that is away.
+_PATIENCE_S = 60
 
 
 class InpaintClient:
@@ -179,9 +181,8 @@ class InpaintClient:
         from inpaint_db.queries import job_statuses
 
         left = {_uuid(job_id) for job_id in job_ids}
-        for _ in _pauses(timeout_s, lambda: f"{len(left)} of {len(job_ids)} jobs have not ended"):
-            with self.database.read() as connection:
-                found = job_statuses(connection, left)
+        for _ in pauses(timeout_s, lambda: f"{len(left)} of {len(job_ids)} jobs have not ended"):
+            found = self._patiently(lambda connection: job_statuses(connection, left))
             if missing := left - found.keys():
                 raise JobNotFound(f"There is no job {min(missing)}.", job_id=str(min(missing)))
             for job_id, status in found.items():
@@ -193,15 +194,28 @@ class InpaintClient:
 
     def stream(self, job_id: JobId, *, timeout_s: float | None = None) -> Iterator[JobView]:
         """Yield the job each time its status, phase or step changes, and at last when it has ended."""
+        from inpaint_db.queries import get_job
+
         shown: Any = None
-        for _ in _pauses(timeout_s, lambda: f"job {job_id} has not ended", longest_s=0.5):
-            view = self.get(job_id)
+        wanted = _uuid(job_id)
+        for _ in pauses(timeout_s, lambda: f"job {job_id} has not ended", longest_s=0.5):
+            view = self._patiently(lambda connection: get_job(connection, wanted))
             now = (view.status, view.attempt, view.phase, view.steps_done, view.waiting_for)
             if now != shown:
                 shown = now
                 yield view
             if view.status.is_final:
                 return
+
+    def _patiently(self, ask: Callable[[Connection], T]) -> T:
+        """Ask the database again while it is away for a moment: the job goes on meanwhile, so the waiting may, too."""
+        from inpaint_core.patience import patiently
+
+        def once() -> T:
+            with self.database.read() as connection:
+                return ask(connection)
+
+        return patiently(once, for_s=_PATIENCE_S)
 
     def result_bytes(self, job_id: JobId) -> bytes:
         """The encoded output of a job that succeeded; `JobFailed` says why there is none."""
@@ -276,17 +290,3 @@ def _no_output(view: JobView) -> str:
     if view.status.is_final:
         return f"Job {view.id} is {view.status.value} and has no output. Queue it again with `inpaint jobs retry`."
     return f"Job {view.id} is {view.status.value} and has no output yet. Wait for it first."
-
-
-def _pauses(timeout_s: float | None, message: Any, *, longest_s: float = _POLL_LAST_S) -> Iterator[None]:
-    """Yield at once, then after growing pauses: quick jobs are seen quickly, long ones cost few queries."""
-    started = time.monotonic()
-    pause = _POLL_FIRST_S
-    while True:
-        yield
-        waited = time.monotonic() - started
-        if timeout_s is not None and waited >= timeout_s:
-            raise TimeoutError(f"{message()} after {timeout_s:g} s.")
-        left = pause if timeout_s is None else min(pause, max(timeout_s - waited, 0.001))
-        time.sleep(left)
-        pause = min(pause * 1.3, longest_s)

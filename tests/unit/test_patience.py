@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from inpaint_core.errors import ObjectNotFound, StorageUnavailable
-from inpaint_worker.patience import backoff_s, patiently
+from inpaint_core.patience import backoff_s, patiently
 
 
 class Flaky:

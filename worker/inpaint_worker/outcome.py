@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inpaint_core.errors import InpaintError, ServiceUnavailable
 from inpaint_core.log import get_logger
+from inpaint_core.patience import backoff_s, patiently
 from inpaint_core.settings import Settings
 from inpaint_core.status import JobStatus
 from inpaint_db.claims import StoredOutput, finish, requeue
@@ -15,7 +16,6 @@ from inpaint_db.session import Database
 from sqlalchemy import Connection
 
 from inpaint_worker.attempt import Attempt, Stop
-from inpaint_worker.patience import backoff_s, patiently
 
 #: How long a result waits for a Postgres that is away; then its lease has run out and the relay decides.
 _PATIENCE_S = 300

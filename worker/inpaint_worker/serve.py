@@ -14,6 +14,7 @@ from inpaint_core.card import ModelCard
 from inpaint_core.catalogue import load_catalogue
 from inpaint_core.errors import InpaintError, ModelRetired, StepHung
 from inpaint_core.log import get_logger
+from inpaint_core.patience import patiently
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
 from inpaint_core.status import WorkerState
@@ -30,7 +31,6 @@ from inpaint_worker.health import HealthServer
 from inpaint_worker.heartbeat import Heartbeat
 from inpaint_worker.leaving import EXIT_UNTRUSTED, leave
 from inpaint_worker.outcome import Outcome
-from inpaint_worker.patience import patiently
 from inpaint_worker.pipelines import Pipeline, build_pipeline
 from inpaint_worker.resident import Resident
 from inpaint_worker.task import JobRunner

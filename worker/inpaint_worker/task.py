@@ -10,6 +10,7 @@ import structlog
 from inpaint_core.errors import InpaintError, ObjectChanged, RequestError, WorkerMustExit
 from inpaint_core.images import Limits
 from inpaint_core.log import get_logger
+from inpaint_core.patience import patiently
 from inpaint_core.settings import Settings
 from inpaint_core.status import JobStatus
 from inpaint_core.storage import ObjectRef, ObjectStore, output_ref
@@ -22,7 +23,6 @@ from inpaint_worker.geometry.canvas import Canvas, composite, open_canvas
 from inpaint_worker.geometry.encode import encode_png
 from inpaint_worker.heartbeat import Heartbeat
 from inpaint_worker.outcome import Outcome
-from inpaint_worker.patience import patiently
 from inpaint_worker.pipelines import Edit
 from inpaint_worker.pipelines.base import Pixels
 from inpaint_worker.resident import Resident

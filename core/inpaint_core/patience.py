@@ -1,4 +1,4 @@
-"""Waiting out short outages: the work of a GPU is not thrown away because a server restarts."""
+"""Waiting out short outages: neither an hour of waiting nor the work of a GPU is lost because a server restarts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inpaint_core.errors import ServiceUnavailable
 from inpaint_core.log import get_logger
 
 T = TypeVar("T")
-log = get_logger("inpaint.worker")
+log = get_logger("inpaint.patience")
 
 
 def patiently(act: Callable[[], T], *, for_s: float, check: Callable[[], None] = lambda: None) -> T:

@@ -1,0 +1,1 @@
+"""The `inpaint` command, and the whole fleet on a single machine."""

@@ -1,0 +1,1 @@
+"""Jobs by the file or folder: read, check, submit, follow, and fetch the results."""

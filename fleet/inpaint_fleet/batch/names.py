@@ -1,0 +1,22 @@
+"""What the results of a batch are called: after their source or id, and after the model where there are several."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from inpaint_fleet.batch.rows import Row
+
+
+def output_names(rows: Sequence[Row]) -> dict[int, str]:
+    """Row number to file name without ending. The same rows give the same names, so a repeated batch replaces them."""
+    several = len({row.model for row in rows}) > 1
+    wanted = {row.number: _safe(row.name) + (f".{row.model}" if several else "") for row in rows}
+    # Case is folded, for disks that do the same.
+    times = Counter(name.casefold() for name in wanted.values())
+    return {number: f"{name}-{number}" if times[name.casefold()] > 1 else name for number, name in wanted.items()}
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name).strip(".")[:120] or "row"

@@ -1,0 +1,171 @@
+"""Rows of a batch: from a CSV or JSONL file, a manifest, or a folder; mistakes are kept beside their row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from inpaint_core.catalogue import Catalogue
+from inpaint_core.errors import InvalidRequest, RequestError
+from inpaint_core.status import Priority
+from inpaint_producer import JobSpec
+
+from inpaint_fleet.batch import fields
+from inpaint_fleet.batch.files import Record, read_records
+
+#: Columns of a batch file, besides `param.NAME` and `tag.NAME`. `id` names the row and becomes its tag `sample`.
+COLUMNS = (
+    "id", "source", "mask", "model", "prompt", "negative_prompt", "seed", "parameters", "campaign", "tags",
+    "priority", "deadline", "idempotency_key",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What rows have that do not say otherwise. A row without a model becomes one job for each of `models`."""
+
+    models: Sequence[str] = ()
+    prompt: str = ""
+    negative_prompt: str = ""
+    seed: int | None = None
+    #: `name=value`, read in the type that each row's model declares.
+    parameters: Sequence[str] = ()
+    campaign: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    priority: Priority = Priority.NORMAL
+    deadline: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One job of a batch: its place in the file, what to call its result, and the job, or what is wrong with it."""
+
+    number: int
+    place: str
+    name: str
+    model: str
+    spec: JobSpec | None = None
+    problem: str | None = None
+
+    def refused(self, problem: str) -> Row:
+        """The same row with what is wrong with it."""
+        return replace(self, spec=None, problem=problem)
+
+
+def read_rows(paths: Sequence[Path], defaults: Defaults, catalogue: Catalogue, masks: Path | None = None) -> list[Row]:
+    """All rows of all files, in their order. `InvalidRequest` for a file that cannot be read at all."""
+    rows: list[Row] = []
+    for path in paths:
+        for record in read_records(path, masks):
+            for row in _rows(record, defaults, catalogue):
+                rows.append(replace(row, number=len(rows) + 1))
+    return rows
+
+
+def _rows(record: Record, defaults: Defaults, catalogue: Catalogue) -> Iterator[Row]:
+    values = record.values
+    name = str(values.get("id") or Path(str(values.get("source") or "row")).stem)
+    named = values.get("model")
+    models = [str(named)] if named else list(defaults.models) or [""]
+    for model in models:
+        row = Row(0, record.place, name, model)
+        try:
+            if record.problem:
+                raise InvalidRequest(record.problem)
+            yield replace(row, spec=_spec(record, model, len(models) > 1, defaults, catalogue))
+        except RequestError as error:
+            yield row.refused(error.message)
+
+
+def _spec(record: Record, model: str, several: bool, defaults: Defaults, catalogue: Catalogue) -> JobSpec:
+    values = record.values
+    _check_names(values)
+    if not model:
+        raise InvalidRequest("There is no model: add a column `model`, or give --model.", field="model")
+    for name in ("source", "mask"):
+        if not values.get(name):
+            raise InvalidRequest(f"There is no {name}.", field=name)
+    card = catalogue.get(model)
+    key = _text(values, "idempotency_key", None)
+    return JobSpec(
+        source=_image(values["source"], record.folder),
+        mask=_image(values["mask"], record.folder),
+        model=model,
+        prompt=_text(values, "prompt", defaults.prompt) or "",
+        negative_prompt=_text(values, "negative_prompt", defaults.negative_prompt) or "",
+        seed=_seed(values.get("seed"), defaults.seed),
+        parameters=fields.parameters(defaults.parameters, card) | _parameters(values, card),
+        campaign=_text(values, "campaign", defaults.campaign),
+        tags={**defaults.tags, **({"sample": str(values["id"])} if values.get("id") else {}), **_tags(values)},
+        priority=_text(values, "priority", defaults.priority.value) or Priority.NORMAL,
+        deadline=_deadline(values.get("deadline"), defaults.deadline),
+        idempotency_key=f"{key}:{model}" if key and several else key,
+    )
+
+
+def _check_names(values: Mapping[str, Any]) -> None:
+    for name in values:
+        if name in COLUMNS or name.startswith(("param.", "tag.")):
+            continue
+        near = get_close_matches(name, COLUMNS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COLUMNS)}, param.NAME and tag.NAME."
+        raise InvalidRequest(f"There is no column {name!r}: {hint}", field=name)
+
+
+def _image(value: object, folder: Path) -> str | Path:
+    text = str(value)
+    return text if text.startswith("s3://") else folder / Path(text).expanduser()
+
+
+def _text(values: Mapping[str, Any], name: str, default: str | None) -> str | None:
+    value = values.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name} must be text, found {value!r}.", field=name)
+    return value
+
+
+def _seed(value: object, default: int | None) -> int | None:
+    if value is None:
+        return default
+    return fields.seed(value) if isinstance(value, str) else value  # type: ignore[return-value]  # the request checks it
+
+
+def _deadline(value: object, default: datetime | None) -> datetime | None:
+    return default if value is None else fields.deadline(str(value))
+
+
+def _parameters(values: Mapping[str, Any], card: Any) -> dict[str, Any]:
+    found = dict(_mapping(values, "parameters"))
+    for column, value in values.items():
+        if column.startswith("param.") and value is not None:
+            name = column.removeprefix("param.")
+            found[name] = fields.parameter_value(value, name, card) if isinstance(value, str) else value
+    return found
+
+
+def _tags(values: Mapping[str, Any]) -> dict[str, str]:
+    found = {str(name): value for name, value in _mapping(values, "tags").items()}
+    found |= {name.removeprefix("tag."): value for name, value in values.items() if name.startswith("tag.")}
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
+def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    import json
+
+    value = values.get(name)
+    if value is None:
+        return {}
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, dict):
+        raise InvalidRequest(f'{name} must be a JSON object such as {{"radius": 7}}.', field=name)
+    return value

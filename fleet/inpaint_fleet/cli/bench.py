@@ -1,0 +1,36 @@
+"""`inpaint bench`: measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Measure the fleet.")
+
+
+@app.command("queue")
+def queue(
+    quick: Annotated[bool, typer.Option("--quick", help="Small and noisy: only to see that it works.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
+) -> None:
+    """Measure submitting, a job's overhead, and the device's idle time between two jobs.
+
+    Takes about a minute, on servers of its own that are started in a temporary folder and removed afterwards. The
+    machine should have nothing else to do.
+    """
+    import tempfile
+
+    from inpaint_benchmark.queue.report import measure_queue
+    from inpaint_db.migrate import upgrade
+
+    from inpaint_fleet.cli import console
+    from inpaint_fleet.local.servers import LocalServers
+
+    # Not the servers that the user has: they would be measured with all else they do, and filled with jobs.
+    with tempfile.TemporaryDirectory(prefix="inpaint-bench-") as folder, LocalServers(Path(folder)) as settings:
+        upgrade(settings)
+        found = measure_queue(settings, console.tell if json_ else console.say, quick=quick)
+    if json_:
+        console.document(found)

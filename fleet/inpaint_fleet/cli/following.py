@@ -1,0 +1,96 @@
+"""Following jobs on stderr until they end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from inpaint_core.errors import InvalidRequest, JobFailed
+
+from inpaint_fleet.batch.run import cannot_write
+from inpaint_fleet.cli import console, wording
+from inpaint_fleet.cli.outcome import TimedOut
+
+if TYPE_CHECKING:
+    from inpaint_db.queries import JobView
+    from inpaint_producer import InpaintClient
+
+
+def follow(client: InpaintClient, job_id: UUID, timeout_s: float | None) -> JobView:
+    """Wait for one job, telling what it waits for, its phase and its steps; the job as it ended."""
+    with waiting_for([job_id]), console.live_line() as show:
+        for view in client.stream(job_id, timeout_s=timeout_s):
+            if view.status.is_final:
+                return view
+            show(wording.why_not_done(view))
+    raise AssertionError("a stream ends with a final status")
+
+
+@contextlib.contextmanager
+def waiting_for(job_ids: Sequence[UUID]) -> Iterator[None]:
+    """What to say when the waiting ends before the jobs do."""
+    ids = " ".join(map(str, job_ids))
+    few = len(job_ids) <= 5
+    go_on = f"go on waiting with `inpaint jobs wait {ids}`" if few else "see how they stand with `inpaint jobs list`"
+    try:
+        yield
+    except TimeoutError as error:
+        sentence = str(error)[:1].upper() + str(error)[1:]
+        raise TimedOut(f"{sentence} Nothing was stopped; {go_on}.") from None
+    except KeyboardInterrupt:
+        subject = "the job goes" if len(job_ids) == 1 else f"{len(job_ids):,} jobs go"
+        console.note(f"{subject} on without you; {go_on}, or end with `inpaint jobs cancel`")
+        raise
+
+
+def require_success(view: JobView) -> None:
+    """`JobFailed` with the job's own sentence, unless it succeeded."""
+    if view.status == "succeeded":
+        return
+    why = f" ({view.error_code}): {view.error_message}" if view.error_code else "."
+    hint = "" if view.error_code else f" Queue it again with `inpaint jobs retry {view.id}`."
+    raise JobFailed(f"Job {view.id} {_ended_as(view.status.value)}{why}{hint}", job_id=str(view.id))
+
+
+def check_target(path: Path) -> None:
+    """`InvalidRequest` if an output could not be written there: better now than after the job."""
+    if path.is_dir():
+        return
+    folder = path.parent
+    if not folder.is_dir():
+        raise InvalidRequest(f"There is no folder {folder} to write {path.name} into. Create it first.", path=str(path))
+    import os
+
+    if not os.access(folder, os.W_OK):
+        raise InvalidRequest(f"The folder {folder} cannot be written to. Choose another place.", path=str(path))
+
+
+def fetch(client: InpaintClient, view: JobView, path: Path) -> Path:
+    """Write a job's output; the path of the file. Bytes are written as they were stored."""
+    try:
+        written = client.download(view.id, path)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    stored = Path(view.output_uri or "").suffix.lower()
+    if stored and written.suffix and _format(written.suffix) != _format(stored):
+        console.note(f"the output is stored as {stored[1:].upper()} and was written as it is, into {written.name}")
+    return written
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, unless it is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+
+
+def _format(suffix: str) -> str:
+    return {".jpeg": ".jpg", ".tiff": ".tif"}.get(suffix.lower(), suffix.lower())
+
+
+def _ended_as(status: str) -> str:
+    return {"failed": "failed", "canceled": "was canceled", "expired": "expired"}.get(status, f"is {status}")

@@ -1,0 +1,39 @@
+"""Warnings of the libraries as sentences on stderr, for commands that a person runs and reads."""
+
+from __future__ import annotations
+
+import logging
+from typing import NoReturn
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from inpaint_fleet.cli import console
+
+_SENTENCES = {
+    "jobs_not_sent_yet": (
+        "{these} accepted and stored, but not sent to a worker yet: {reason} The relay sends what waits as soon as "
+        "Redis takes it."
+    ),
+}
+
+
+def show_warnings_as_notes() -> None:
+    """Call once before a client command works. Long-running commands set up logging instead."""
+    structlog.configure(
+        processors=[structlog.stdlib.add_log_level, _tell],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
+
+
+def _tell(_logger: WrappedLogger, _method: str, event: EventDict) -> NoReturn:
+    name = str(event.pop("event"))
+    event.pop("level", None)
+    template = _SENTENCES.get(name)
+    if template:
+        jobs = event.get("jobs")
+        console.note(template.format(**event, these="1 job is" if jobs == 1 else f"{jobs} jobs are"))
+    else:
+        facts = ", ".join(f"{key} {value}" for key, value in event.items())
+        console.note(name.replace("_", " ") + (f" ({facts})" if facts else ""))
+    raise structlog.DropEvent
