@@ -1,0 +1,182 @@
+"""What tests are made of: pictures, masks, requests, jobs and workers, each valid unless a test says otherwise."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from inpaint_core.catalogue import load_catalogue
+from inpaint_core.ids import new_id
+from inpaint_core.images import ImageFacts, Limits
+from inpaint_core.job import JobRequest
+from inpaint_core.status import WorkerState
+from inpaint_db.claims import Claimed, StoredOutput, claim
+from inpaint_db.presence import EnvironmentFacts, WorkerIdentity, register_worker, set_worker_state
+from inpaint_db.submissions import NewJob, insert_images, insert_jobs, register_models
+from inpaint_producer import JobSpec
+from PIL import Image, ImageDraw
+from sqlalchemy import Connection, text
+
+LIMITS = Limits(max_bytes=8 << 20, max_pixels=4_000_000, max_side=4_000)
+MODEL = "opencv-telea"
+_numbers = itertools.count(1)
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def make_image(width: int = 96, height: int = 64, mode: str = "RGB", seed: int = 0) -> Image.Image:
+    """A picture with gradients, edges and a little texture, as a photo has; another `seed` is another picture."""
+    across = Image.linear_gradient("L").resize((width, height))
+    down = Image.radial_gradient("L").resize((width, height))
+    image = Image.merge("RGB", (across, down, across.transpose(Image.Transpose.ROTATE_180)))
+    draw = ImageDraw.Draw(image)
+    for i in range(6):
+        x, y = (i * 37 + seed * 13) % width, (i * 23 + seed * 7) % height
+        draw.rectangle((x, y, x + width // 6, y + height // 6), fill=((i * 41 + seed) % 256, 90, 200 - i * 20))
+    return image.convert(mode)
+
+
+def make_mask(width: int = 96, height: int = 64, box: tuple[int, int, int, int] | None = None) -> Image.Image:
+    """A mask that is white inside `box` (its middle quarter if none is given)."""
+    mask = Image.new("L", (width, height), 0)
+    left, top, right, bottom = box or (width // 4, height // 4, width * 3 // 4 - 1, height * 3 // 4 - 1)
+    ImageDraw.Draw(mask).rectangle((left, top, right, bottom), fill=255)
+    return mask
+
+
+def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """The picture as the bytes of a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def sideways(image: Image.Image) -> bytes:
+    """A JPEG as a phone held upright writes it: pixels lying on their side, and EXIF that says so."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # displayed after a quarter turn clockwise
+    return encode(image.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif)
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def request_data(**fields: Any) -> dict[str, Any]:
+    """A valid request as plain data, with some fields replaced."""
+    return {"model": MODEL, "source": "s3://inpaint/in/room.jpg", "mask": "s3://inpaint/in/mask.png", **fields}
+
+
+def make_request(**fields: Any) -> JobRequest:
+    """A valid request, with some fields replaced."""
+    return JobRequest.model_validate(request_data(**fields))
+
+
+def make_spec(**fields: Any) -> JobSpec:
+    """A spec over two small pictures in memory, with some fields replaced."""
+    return JobSpec(**{"source": encode(make_image()), "mask": encode(make_mask()), "model": MODEL, **fields})
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def make_facts(content: str = "room", *, masked_pixels: int | None = None) -> ImageFacts:
+    """Facts of an image that nobody has to paint."""
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return ImageFacts(digest, "PNG", "RGB", 96, 64, 1234, masked_pixels)
+
+
+def make_jobs(connection: Connection, count: int, *, max_attempts: int = 3, **fields: Any) -> list[UUID]:
+    """Queued jobs, inserted as a producer does."""
+    request = make_request(**fields)
+    register_models(connection, [load_catalogue().card(request.model)])
+    jobs = [NewJob(new_id(), request) for _ in range(count)]
+    insert_jobs(connection, jobs, max_attempts=max_attempts)
+    return [job.id for job in jobs]
+
+
+def make_job(connection: Connection, *, max_attempts: int = 3, **fields: Any) -> UUID:
+    """One queued job; its id."""
+    return make_jobs(connection, 1, max_attempts=max_attempts, **fields)[0]
+
+
+def make_illustrated_job(connection: Connection, **fields: Any) -> UUID:
+    """A queued job whose source and mask are known images: the mask marks a quarter."""
+    request = make_request(**fields)
+    source, mask = make_facts("room"), make_facts("mask", masked_pixels=96 * 64 // 4)
+    register_models(connection, [load_catalogue().card(request.model)])
+    insert_images(connection, [source, mask])
+    job = NewJob(new_id(), request, source.sha256, mask.sha256)
+    insert_jobs(connection, [job], max_attempts=3)
+    return job.id
+
+
+def make_worker(
+    connection: Connection,
+    model: str = MODEL,
+    *,
+    device_kind: str = "cpu",
+    device_name: str = "Test CPU",
+    state: WorkerState = WorkerState.READY,
+) -> WorkerIdentity:
+    """A worker that has registered."""
+    facts = EnvironmentFacts(device_kind, device_name, None, None, "3.11", "Linux", {"pillow": "12"})
+    card = load_catalogue().card(model)
+    worker = register_worker(connection, card, facts, host="testhost", pid=next(_numbers), version="0")
+    set_worker_state(connection, worker.id, state)
+    return worker
+
+
+def try_claim(
+    connection: Connection, job_id: UUID, worker: WorkerIdentity, *, model: str = MODEL, lease_s: float = 60
+) -> Claimed | None:
+    """Claim a job as the worker does."""
+    return claim(
+        connection, job_id, model=model, worker_id=worker.id, environment_id=worker.environment_id, lease_s=lease_s
+    )
+
+
+def make_running(
+    connection: Connection, *, worker: WorkerIdentity | None = None, lease_s: float = 60, **fields: Any
+) -> Claimed:
+    """A job in the hands of a worker."""
+    job_id = make_job(connection, **fields)
+    claimed = try_claim(connection, job_id, worker or make_worker(connection), lease_s=lease_s)
+    assert claimed is not None
+    return claimed
+
+
+def make_output(claimed: Claimed, kind: str = "result") -> StoredOutput:
+    """An object that the attempt has stored."""
+    uri = f"s3://inpaint/outputs/{claimed.job_id}/{claimed.number}/{kind}.png"
+    return StoredOutput(uri, hashlib.sha256(uri.encode()).hexdigest(), "PNG", 96, 64, 5678, claimed.seed, kind)
+
+
+def row(connection: Connection, table: str, **where: Any) -> dict[str, Any]:
+    """The one row of `table` with these values."""
+    condition = " AND ".join(f"{name} = :{name}" for name in where)
+    return dict(connection.execute(text(f"SELECT * FROM {table} WHERE {condition}"), where).mappings().one())
+
+
+def job_row(connection: Connection, job_id: UUID) -> dict[str, Any]:
+    """The job's row."""
+    return row(connection, "job", id=job_id)
+
+
+def count(connection: Connection, table: str) -> int:
+    """How many rows `table` has."""
+    return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+
+
+def let_time_pass(connection: Connection, job_id: UUID, seconds: float) -> None:
+    """Move a job's moments into the past, since now() stands still within a transaction."""
+    ago = timedelta(seconds=seconds)
+    connection.execute(
+        text("""UPDATE job SET lease_until = lease_until - :ago, queued_at = queued_at - :ago,
+                       not_before = not_before - :ago, published_at = published_at - :ago WHERE id = :id"""),
+        {"ago": ago, "id": job_id},
+    )

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import struct
+import zlib
+from dataclasses import replace
+
+import pytest
+from factories import LIMITS, encode, make_image, make_mask, sideways
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from inpaint_core.errors import EmptyMask, ImageError, ImageTooLarge, MaskSizeMismatch, UnreadableImage
+from inpaint_core.images import FORMATS, Limits, binary_mask, check_pair, inspect_image, inspect_mask, open_image
+from inpaint_core.images import open_mask as read_mask
+from inpaint_core.settings import load_settings
+from PIL import Image
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and brings no pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    ihdr = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", ihdr) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+# --- what is accepted -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_each_format_is_read_and_its_facts_are_told(kind: str) -> None:
+    data = encode(make_image(), kind)
+    facts = inspect_image(data, LIMITS)
+    assert (facts.format, facts.width, facts.height, facts.mode) == (kind, 96, 64, "RGB")
+    assert facts.sha256 == hashlib.sha256(data).hexdigest() and facts.size_bytes == len(data)
+    assert (facts.extension, facts.media_type) == FORMATS[kind]
+    assert facts.masked_pixels is None
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_each_mode_of_png_is_read(mode: str) -> None:
+    image = make_image(mode="L").convert("I;16") if mode == "I;16" else make_image(mode=mode)
+    assert inspect_image(encode(image), LIMITS).mode == mode
+
+
+def test_a_cmyk_photo_is_read() -> None:
+    assert inspect_image(encode(make_image(mode="CMYK"), "JPEG"), LIMITS).mode == "CMYK"
+
+
+def test_a_photo_on_its_side_is_as_large_as_it_is_displayed() -> None:
+    data = sideways(make_image(96, 64))
+    with Image.open(io.BytesIO(data)) as stored:
+        assert stored.size == (64, 96)
+    assert open_image(data, LIMITS).size == (96, 64)
+    facts = inspect_image(data, LIMITS)
+    assert (facts.width, facts.height, facts.format) == (96, 64, "JPEG")
+
+
+def test_a_picture_that_a_camera_wrote_with_a_second_one_behind_it_is_a_jpeg() -> None:
+    data = encode(make_image(), "MPO", save_all=True, append_images=[make_image(seed=1)])
+    facts = inspect_image(data, LIMITS)
+    assert (facts.format, facts.extension) == ("JPEG", "jpg")
+
+
+# --- what is refused before a pixel is decoded ------------------------------------------------------------------------
+
+
+def test_nothing_at_all_is_said_to_be_empty() -> None:
+    with pytest.raises(UnreadableImage, match="The source is empty"):
+        inspect_image(b"", LIMITS, "source")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+        b"%PDF-1.7\n",
+        b"hello",
+        b"\x00" * 100,
+        encode(make_image(), "GIF"),
+        encode(make_image(), "ICO"),
+        encode(make_image(), "PPM"),
+    ],
+    ids=["svg", "pdf", "text", "zeros", "gif", "ico", "ppm"],
+)
+def test_what_is_not_an_accepted_image_is_refused_with_those_that_are(data: bytes) -> None:
+    with pytest.raises(UnreadableImage, match=r"The mask is not an image .* Accepted: JPEG, PNG, WEBP, TIFF, BMP"):
+        inspect_image(data, LIMITS, "mask")
+
+
+def test_the_number_of_bytes_is_limited() -> None:
+    data = encode(make_image())
+    assert inspect_image(data, replace(LIMITS, max_bytes=len(data))).size_bytes == len(data)
+    with pytest.raises(ImageTooLarge, match="INPAINT_MAX_IMAGE_BYTES") as caught:
+        inspect_image(data, replace(LIMITS, max_bytes=len(data) - 1))
+    assert caught.value.size_bytes == len(data) and caught.value.limit == len(data) - 1
+
+
+def test_a_size_that_is_only_claimed_is_believed_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    with pytest.raises(ImageTooLarge, match=r"is 3000x3000 \(9,000,000 pixels\); at most 4,000,000 pixels"):
+        inspect_image(png_header(3000, 3000), LIMITS)
+    with pytest.raises(ImageTooLarge, match="4,000 on a side"):
+        inspect_image(png_header(5000, 1), LIMITS)
+
+
+def test_a_decompression_bomb_is_refused_whatever_the_limit_is() -> None:
+    generous = Limits(max_bytes=1 << 20, max_pixels=1 << 40, max_side=1 << 20)
+    with pytest.raises(ImageTooLarge, match="INPAINT_MAX_IMAGE_PIXELS"):
+        inspect_image(png_header(60_000, 60_000), generous)
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    image = make_image(96, 64)
+    assert inspect_image(encode(image), Limits(1 << 20, 96 * 64, 96)).width == 96
+    with pytest.raises(ImageTooLarge):
+        inspect_image(encode(image), Limits(1 << 20, 96 * 64 - 1, 96))
+    with pytest.raises(ImageTooLarge):
+        inspect_image(encode(image), Limits(1 << 20, 96 * 64, 95))
+
+
+def test_limits_come_from_the_settings() -> None:
+    settings = load_settings(max_image_bytes=2048, max_image_pixels=7, max_image_side=3)
+    assert Limits.of(settings) == Limits(2048, 7, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_an_animation_is_refused_with_the_number_of_its_frames(kind: str) -> None:
+    frames = [make_image(seed=seed) for seed in range(3)]
+    data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
+    with pytest.raises(UnreadableImage, match="The source has 3 frames; send one still picture"):
+        inspect_image(data, LIMITS)
+
+
+# --- what turns out while decoding ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
+def test_a_truncated_file_says_so(kind: str) -> None:
+    data = encode(make_image(), kind)
+    with pytest.raises(UnreadableImage, match=r"truncated or damaged|not an image that can be read"):
+        inspect_image(data[: len(data) * 2 // 3], LIMITS)
+
+
+def test_a_png_without_pixels_is_damaged() -> None:
+    with pytest.raises(UnreadableImage, match="begins as a PNG but cannot be decoded"):
+        inspect_image(png_header(8, 8), LIMITS)
+
+
+_VALID = [
+    encode(make_image(), "PNG"),
+    sideways(make_image()),
+    encode(make_image(), "WEBP"),
+    encode(make_image(), "TIFF"),
+    encode(make_image(), "BMP"),
+    encode(make_image(mode="P"), "PNG"),
+]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    data=st.sampled_from(_VALID),
+    changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6),
+    length=st.floats(0.1, 1),
+)
+@example(data=_VALID[3], changes=[(4, 255)], length=1.0)
+def test_no_damage_leads_to_anything_but_a_picture_or_a_sentence(
+    data: bytes, changes: list[tuple[int, int]], length: float
+) -> None:
+    damaged = bytearray(data[: int(len(data) * length)])
+    for position, value in changes:
+        damaged[position % len(damaged)] = value
+    for inspect in (inspect_image, inspect_mask):
+        with contextlib.suppress(ImageError):
+            inspect(bytes(damaged), LIMITS)
+
+
+# --- masks ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_mask_has_only_black_and_white_and_its_white_pixels_are_counted() -> None:
+    data = encode(make_mask(96, 64, box=(10, 10, 19, 29)))
+    mask = read_mask(data, LIMITS)
+    assert mask.mode == "L" and {value for _, value in mask.getcolors() or []} == {0, 255}
+    assert inspect_mask(data, LIMITS).masked_pixels == 10 * 20
+
+
+@pytest.mark.parametrize(("value", "repainted"), [(127, False), (128, True), (255, True)])
+def test_half_white_is_where_repainting_begins(value: int, repainted: bool) -> None:
+    image = Image.new("L", (8, 8), 0)
+    image.paste(value, (0, 0, 4, 4))
+    image.putpixel((7, 7), 255)
+    assert (binary_mask(image).getpixel((1, 1)) == 255) is repainted
+
+
+def test_a_mask_of_16_bits_is_scaled_and_not_clipped() -> None:
+    image = Image.new("I;16", (8, 8), 20_000)  # a dark grey; clipping would make it white
+    image.paste(65_535, (0, 0, 4, 4))
+    assert inspect_mask(encode(image), LIMITS).masked_pixels == 16
+
+
+def test_transparent_pixels_of_a_mask_count_as_black() -> None:
+    image = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
+    image.paste((255, 255, 255, 255), (0, 0, 4, 4))
+    assert inspect_mask(encode(image), LIMITS).masked_pixels == 16
+
+
+def test_a_palette_with_a_transparent_colour_is_a_mask_like_any_other() -> None:
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([255, 255, 255, 255, 255, 255])
+    image.paste(0, (0, 0, 4, 4))
+    data = encode(image, transparency=1)
+    assert inspect_mask(data, LIMITS).masked_pixels == 16
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_the_same_mask_means_the_same_in_every_mode(mode: str) -> None:
+    image = make_mask().convert(mode)
+    data = encode(image, "TIFF" if mode == "CMYK" else "PNG")
+    assert inspect_mask(data, LIMITS).masked_pixels == inspect_mask(encode(make_mask()), LIMITS).masked_pixels
+
+
+@pytest.mark.parametrize(("value", "found"), [(0, 0), (127, 127)])
+def test_an_empty_mask_tells_its_brightest_pixel_and_what_white_means(value: int, found: int) -> None:
+    with pytest.raises(EmptyMask, match=f"brightest pixel is {found} of 255.*invert it") as caught:
+        inspect_mask(encode(Image.new("L", (8, 8), value)), LIMITS)
+    assert caught.value.brightest == found
+
+
+def test_a_mask_on_its_side_is_turned_as_the_source_is() -> None:
+    source, mask = sideways(make_image(96, 64)), encode(make_mask(96, 64))
+    check_pair(inspect_image(source, LIMITS), inspect_mask(mask, LIMITS))
+
+
+def test_a_mask_of_another_size_tells_both_sizes() -> None:
+    source, mask = inspect_image(encode(make_image(96, 64)), LIMITS), inspect_mask(encode(make_mask(64, 96)), LIMITS)
+    with pytest.raises(MaskSizeMismatch, match="The mask is 64x96 pixels and the source 96x64") as caught:
+        check_pair(source, mask)
+    assert caught.value.mask == (64, 96) and caught.value.source == (96, 64)
