@@ -17,9 +17,11 @@ ADVISORY_LOCK = 0x1A9A1317
 
 def run(connection: Connection) -> None:
     """Migrate on `connection`, which is in a transaction."""
-    connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+    # A second upgrade waits for the first to end; a table that production holds is not waited for that long.
     connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+    connection.execute(text("SET LOCAL lock_timeout = '10min'"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+    connection.execute(text("SET LOCAL lock_timeout = '5s'"))
     context.configure(
         connection=connection,
         target_metadata=metadata,

@@ -57,7 +57,17 @@ def setup_logging(settings: Settings) -> None:
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger whose events are static names: `log.info("job_finished", seconds=1.3)`."""
+    """A logger whose events are static names: `log.info("job_finished", seconds=1.3)`.
+
+    In a program that has not set up structlog, records go to the standard library's logging, as a library's should;
+    structlog's own default would print them to stdout.
+    """
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
+            wrapper_class=structlog.stdlib.BoundLogger,
+            logger_factory=structlog.stdlib.LoggerFactory(),
+        )
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 

@@ -31,13 +31,14 @@ UPDATE job SET published_at = now()
                WHERE status = 'queued' AND published_at IS NULL AND not_before <= now()
                  AND (attempt > 0 OR queued_at < now() - make_interval(secs => :grace_s))
                ORDER BY not_before LIMIT :limit FOR UPDATE SKIP LOCKED)
-RETURNING id, model, priority, attempt
+RETURNING id, model, priority, attempt, not_before
 """)
 
 
 def take_unsent(connection: Connection, *, grace_s: float, limit: int) -> list[Unsent]:
     """Queued jobs that were never sent, marked as sent. Send them before the transaction ends."""
-    rows = connection.execute(_TAKE_UNSENT, {"grace_s": grace_s, "limit": limit}).all()
+    found = connection.execute(_TAKE_UNSENT, {"grace_s": grace_s, "limit": limit})
+    rows = sorted(found, key=lambda row: (row.not_before, row.id))
     return [Unsent(row.id, row.model, Priority(row.priority), row.attempt > 0) for row in rows]
 
 

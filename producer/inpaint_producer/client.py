@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from inpaint_core.catalogue import Catalogue, load_catalogue
-from inpaint_core.errors import JobFailed, JobNotFound
+from inpaint_core.errors import InputNotFound, JobFailed, JobNotFound
 from inpaint_core.job import ParameterValue, parse_job_id
 from inpaint_core.settings import Settings, load_settings
 from inpaint_core.status import JobStatus, Priority
@@ -239,6 +239,8 @@ class InpaintClient:
         target = Path(path)
         if target.is_dir():
             target = target / f"{job_id}.png"
+        if not target.parent.is_dir():
+            raise InputNotFound(f"There is no folder {target.parent} to write into. Make it first.", path=str(target))
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             part.write_bytes(data)

@@ -316,7 +316,6 @@ def test_what_celery_cannot_read_is_dropped_and_the_worker_goes_on(
     assert worker.process.poll() is None
 
 
-@pytest.mark.xfail(strict=True, reason="such a message goes round and round, and nothing behind it is served")
 @pytest.mark.parametrize("element", [altered(headers={"id": None}), altered(body='"a string"')], ids=["no id", "body"])
 def test_a_message_from_which_celery_can_make_no_task_does_not_stop_the_queue(
     worker: WorkerProcess, pictures: Any, redis: Redis, database: Database, element: str

@@ -96,7 +96,8 @@ def test_the_pause_begins_anew_after_a_steady_time(watched: Watched, monkeypatch
 
 
 def test_stages_stop_in_the_opposite_order(watched: Watched) -> None:
-    note = "import signal, sys, time\ndef stop(*_):\n print('leaving', flush=True); sys.exit()\n"
+    # os.write and not print: the signal may arrive while another print is under way, which cannot be entered twice.
+    note = "import os, signal, sys, time\ndef stop(*_):\n os.write(1, b'leaving\\n'); sys.exit()\n"
     note += "signal.signal(15, stop); print('up', flush=True); time.sleep(60)"
     for name in ("server", "relay", "worker"):
         watched.supervisor.add(make_spec(name, note))

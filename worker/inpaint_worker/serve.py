@@ -23,12 +23,13 @@ from inpaint_db.migrate import require_current
 from inpaint_db.presence import register_worker, set_worker_state
 from inpaint_db.session import Database
 
-from inpaint_worker.app import Intake, make_consumer, make_worker_app
+from inpaint_worker.app import make_consumer, make_worker_app
 from inpaint_worker.attempt import Attempt
 from inpaint_worker.drain import Drain
 from inpaint_worker.environment import describe_environment, package_version
 from inpaint_worker.health import HealthServer
 from inpaint_worker.heartbeat import Heartbeat
+from inpaint_worker.intake import Intake
 from inpaint_worker.leaving import EXIT_UNTRUSTED, leave
 from inpaint_worker.outcome import Outcome
 from inpaint_worker.pipelines import Pipeline, build_pipeline

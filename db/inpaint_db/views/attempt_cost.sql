@@ -2,17 +2,17 @@
 CREATE VIEW attempt_cost AS
 SELECT a.job_id,
        a.number AS attempt,
-       CASE WHEN per_image.usd_per_image IS NOT NULL
-            THEN CASE WHEN a.status = 'succeeded' THEN per_image.usd_per_image END
-            ELSE a.inference_s * hourly.usd_per_hour / 3600
+       CASE
+         WHEN a.status IN ('running', 'lost') THEN NULL
+         WHEN per_image.usd_per_image IS NOT NULL AND a.status = 'succeeded' THEN per_image.usd_per_image
+         WHEN per_image.usd_per_image IS NOT NULL OR a.inference_s IS NULL THEN 0
+         ELSE a.inference_s * hourly.usd_per_hour / 3600
        END AS cost_usd,
        CASE
-         WHEN per_image.usd_per_image IS NOT NULL AND a.status = 'succeeded' THEN NULL
-         WHEN per_image.usd_per_image IS NOT NULL AND a.status <> 'running' THEN 'no image was made'
          WHEN a.status = 'running' THEN 'still running'
          WHEN a.status = 'lost' THEN 'the worker was lost before it told'
-         WHEN a.inference_s IS NULL THEN 'the device was not used'
-         WHEN hourly.usd_per_hour IS NULL THEN 'no price for ' || e.device_kind || ' ' || e.device_name
+         WHEN per_image.usd_per_image IS NULL AND a.inference_s IS NOT NULL AND hourly.usd_per_hour IS NULL
+         THEN 'no price for ' || e.device_kind || ' ' || e.device_name
        END AS cost_unknown_reason
   FROM attempt a
   JOIN job j ON j.id = a.job_id
@@ -31,5 +31,5 @@ SELECT a.job_id,
 COMMENT ON VIEW attempt_cost IS 'One row per attempt: its cost, derived from the price in force when it started.';
 COMMENT ON COLUMN attempt_cost.job_id IS 'The job.';
 COMMENT ON COLUMN attempt_cost.attempt IS 'Number of the attempt, from 1.';
-COMMENT ON COLUMN attempt_cost.cost_usd IS 'US dollars: seconds on the device times its price, or the price per image. NULL: unknown.';
+COMMENT ON COLUMN attempt_cost.cost_usd IS 'US dollars: seconds on the device times its price, or the price of the image; 0 if neither was used. NULL: unknown.';
 COMMENT ON COLUMN attempt_cost.cost_unknown_reason IS 'Why cost_usd is NULL.';

@@ -6,7 +6,7 @@ SELECT j.id, j.model, j.status, j.campaign, j.priority, j.submitted_at, j.starte
        extract(epoch FROM j.finished_at - j.submitted_at)::float8 AS total_s,
        a.first_after_load, a.peak_memory_bytes, a.peak_memory_kind,
        c.cost_usd,
-       CASE WHEN c.cost_usd IS NULL THEN coalesce(c.cost_unknown_reason, 'never ran') END AS cost_unknown_reason,
+       CASE WHEN a.job_id IS NULL THEN 'never ran' ELSE c.cost_unknown_reason END AS cost_unknown_reason,
        e.device_kind, e.device_name,
        w.host AS worker_host, s.width, s.height,
        m.masked_pixels::float8 / nullif(m.width::float8 * m.height, 0) AS masked_share,
@@ -54,8 +54,8 @@ COMMENT ON COLUMN job_report.total_s IS 'Seconds from submission to the final st
 COMMENT ON COLUMN job_report.first_after_load IS 'True: the first job of a freshly loaded worker.';
 COMMENT ON COLUMN job_report.peak_memory_bytes IS 'Most memory in use during inference; see peak_memory_kind.';
 COMMENT ON COLUMN job_report.peak_memory_kind IS 'cuda_allocated, or process_rss on a CPU.';
-COMMENT ON COLUMN job_report.cost_usd IS 'US dollars of all attempts; NULL: unknown, see cost_unknown_reason.';
-COMMENT ON COLUMN job_report.cost_unknown_reason IS 'Why cost_usd is NULL.';
+COMMENT ON COLUMN job_report.cost_usd IS 'US dollars of all attempts whose cost is known; NULL if none is.';
+COMMENT ON COLUMN job_report.cost_unknown_reason IS 'Why the cost of some attempt, or of all, is unknown; NULL: cost_usd is complete.';
 COMMENT ON COLUMN job_report.device_kind IS 'cpu, cuda or api.';
 COMMENT ON COLUMN job_report.device_name IS 'Name of the CPU or GPU.';
 COMMENT ON COLUMN job_report.worker_host IS 'Machine of the newest attempt.';
