@@ -33,9 +33,11 @@ def main(arguments: list[str]) -> None:
     if os.getppid() != int(parent):
         # The parent died before the request was made: the signal will never come.
         sys.exit(1)
-    # Python ignores these two for itself; an ignored signal stays ignored across exec.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    # An ignored signal stays ignored across exec. Python ignores two for itself, and a shell that starts a program
+    # in the background has it ignore those by which it would be stopped.
+    for number in range(1, signal.SIGSYS + 1):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     os.execv(command[0], command)  # noqa: S606  (no shell is wanted)
 
 
