@@ -55,7 +55,7 @@ class SlowPipeline:
         what, _, amount = edit.prompt.partition(" ")
         if what == "raise":
             raise RuntimeError("the model library is unhappy")
-        if what == "memory":
+        if what == "memory" and (amount == "always" or not edit.save_memory):
             raise GpuOutOfMemory
         if what == "break":
             raise GpuContextBroken

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from inpaint_core.errors import AccessDenied, BrokerUnavailable, DiskFull
+from inpaint_core.fairness import STEPS, last_step
 from inpaint_core.job import CONTRACT_VERSION, TASK_NAME
 from inpaint_core.settings import Settings, address
 from inpaint_core.status import Priority
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 QUEUE_PREFIX = "inpaint."
 #: Every key of the fleet in Redis begins with it, so that a shared Redis stays readable.
 KEY_PREFIX = "inpaint:"
-#: The steps that Celery's Redis transport keeps lists for; 0 is served first.
-PRIORITY_STEPS = (0, 3, 6, 9)
-#: Step 0 is kept for jobs that come back: behind a backlog they would wait twice.
-STEP_OF = {Priority.HIGH: 3, Priority.NORMAL: 6, Priority.LOW: 9}
-RECOVERED_STEP = 0
 
 
 def queue_name(model: str) -> str:
@@ -39,7 +35,7 @@ def queue_name(model: str) -> str:
 def redis_lists(model: str) -> list[str]:
     """The Redis lists in which the messages of a model's queue wait, most urgent first."""
     name = KEY_PREFIX + queue_name(model)
-    return [name if step == 0 else f"{name}\x06\x16{step}" for step in PRIORITY_STEPS]
+    return [name if step == 0 else f"{name}\x06\x16{step}" for step in STEPS]
 
 
 def make_celery(settings: Settings, models: Iterable[str], *, for_producer: bool = False) -> Celery:
@@ -61,7 +57,7 @@ def make_celery(settings: Settings, models: Iterable[str], *, for_producer: bool
         task_create_missing_queues=False,
         task_default_queue=names[0],
         task_default_exchange="",
-        task_default_priority=STEP_OF[Priority.NORMAL],
+        task_default_priority=last_step(Priority.NORMAL),
         task_serializer="json",
         accept_content=["json"],
         result_backend=None,
@@ -88,7 +84,7 @@ def make_celery(settings: Settings, models: Iterable[str], *, for_producer: bool
             "health_check_interval": 5,
             "global_keyprefix": KEY_PREFIX,
             "queue_order_strategy": "priority",
-            "priority_steps": list(PRIORITY_STEPS),
+            "priority_steps": list(STEPS),
             **({"max_retries": 0, "interval_start": 0} if for_producer else {}),
         },
         enable_utc=True,
@@ -103,7 +99,7 @@ class WakeUp:
 
     job_id: UUID
     model: str
-    step: int = STEP_OF[Priority.NORMAL]
+    step: int = last_step(Priority.NORMAL)
 
 
 def send_wake_ups(app: Celery, wake_ups: Iterable[WakeUp]) -> int:
@@ -145,7 +141,7 @@ def queue_depths(redis: Redis, models: Iterable[str]) -> dict[str, int]:
         for name in redis_lists(model):
             pipe.llen(name)
     lengths: list[Any] = pipe.execute()
-    width = len(PRIORITY_STEPS)
+    width = len(STEPS)
     return {model: sum(lengths[i * width : (i + 1) * width]) for i, model in enumerate(models)}
 
 

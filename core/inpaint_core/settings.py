@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     max_attempts: int = Field(3, ge=1, le=20, description="Failed attempts after which a job fails")
     lease_s: Seconds = Field(10, description="A running job whose worker is silent this long is requeued")
     heartbeat_s: Seconds = Field(2, description="How often a worker renews its leases and hears of cancels")
+    ageing_s: Seconds = Field(600, description="A job that waits longer may be put in front, one in eight")
     sweep_s: Seconds = Field(1, description="How often the relay looks for work")
     publish_grace_s: Seconds = Field(2, description="How long a producer may take to publish before the relay does")
     republish_after_s: Seconds = Field(15, description="A queued job whose queue is empty this long is sent again")

@@ -17,6 +17,8 @@ from inpaint_core.status import AttemptStatus, JobStatus
 from sqlalchemy import Connection, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from inpaint_db.channel import RELAY_CHANNEL
+
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
@@ -37,6 +39,8 @@ class Claimed:
     queue_wait_s: float
     failures: int
     max_attempts: int
+    #: Code of the error that ended the attempt before, if one did.
+    last_error: str | None = None
 
 
 _CLAIM = text("""
@@ -52,7 +56,8 @@ WITH claimed AS (
     SELECT id, attempt, :worker_id, :environment_id, queue_wait_s, seed, 'fetch' FROM claimed
 )
 SELECT id AS job_id, attempt AS number, model, source_uri, source_sha256, mask_uri, mask_sha256, prompt,
-       negative_prompt, seed, parameters, deadline, queue_wait_s, failures, max_attempts
+       negative_prompt, seed, parameters, deadline, queue_wait_s, failures, max_attempts,
+       error_code AS last_error
   FROM claimed
 """)
 
@@ -185,22 +190,25 @@ WITH ended AS (
     SELECT o.id, ended.id, ended.attempt, o.kind, o.uri, o.sha256, o.format, o.width, o.height, o.size_bytes, o.seed
       FROM ended, jsonb_populate_recordset(NULL::output, :outputs) o
 )
-SELECT count(*) FROM ended
+SELECT (SELECT count(*) FROM ended) AS ended{wake}
 """
 _JSON = (bindparam("measured", type_=JSONB), bindparam("outputs", type_=JSONB))
 _FINISH = text(
     _END.format(
+        wake="",
         change="""status = :status, finished_at = now(), lease_until = NULL, worker_id = NULL,
-           failures = failures + :failed, error_code = :error_code, error_message = :error_message"""
+           failures = failures + :failed, error_code = :error_code, error_message = :error_message""",
     )
 ).bindparams(*_JSON)
 _REQUEUE = text(
     _END.format(
+        # The relay sends the job again; it need not wait for its next sweep to hear of it.
+        wake=f", (SELECT pg_notify('{RELAY_CHANNEL}', '') FROM ended)",  # noqa: S608
         change="""status = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'canceled' END,
            finished_at = CASE WHEN cancel_requested_at IS NOT NULL THEN now() END,
            queued_at = now(), published_at = NULL, lease_until = NULL, worker_id = NULL,
            not_before = now() + make_interval(secs => :pause_s), failures = failures + :failed,
-           error_code = coalesce(:error_code, error_code), error_message = coalesce(:error_message, error_message)"""
+           error_code = coalesce(:error_code, error_code), error_message = coalesce(:error_message, error_message)""",
     )
 ).bindparams(*_JSON)
 

@@ -23,6 +23,7 @@ class Model(Base):
     card: Mapped[dict[str, Any]]
     first_seen_at: Mapped[Now]
     updated_at: Mapped[Now]
+    lifted_at: Mapped[datetime | None] = mapped_column(doc="When a job that had waited long was last put in front")
 
 
 class Environment(Base):

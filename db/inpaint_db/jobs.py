@@ -49,7 +49,9 @@ class Job(Base):
     submitted_at: Mapped[Now]
     queued_at: Mapped[Now] = mapped_column(doc="When it last entered the queue")
     published_at: Mapped[datetime | None] = mapped_column(doc="When its message was last sent; NULL: not yet")
-    started_at: Mapped[datetime | None] = mapped_column(doc="Start of the newest attempt")
+    started_at: Mapped[datetime | None] = mapped_column(
+        doc="Start of the newest attempt; a retry by hand clears it"
+    )
     finished_at: Mapped[datetime | None]
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
@@ -74,6 +76,14 @@ class Job(Base):
             "ix_job_deadline",
             "deadline",
             postgresql_where=text("status IN ('queued', 'running') AND deadline IS NOT NULL"),
+        ),
+        # How many jobs of a campaign wait: asked at every submit.
+        Index(
+            "ix_job_waiting",
+            "model",
+            "priority",
+            text("coalesce(campaign, '')"),
+            postgresql_where=text("status = 'queued'"),
         ),
         Index("ix_job_campaign", "campaign", "submitted_at", postgresql_where=text("campaign IS NOT NULL")),
         Index("ix_job_submitted_at", "submitted_at"),

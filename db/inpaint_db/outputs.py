@@ -23,6 +23,7 @@ class Image(Base):
     size_bytes: Mapped[BigInt]
     masked_pixels: Mapped[BigInt | None]
     first_seen_at: Mapped[Now]
+    last_used_at: Mapped[Now] = mapped_column(doc="When a producer last held it, to within five minutes")
 
     __table_args__ = (
         CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256_hex"),

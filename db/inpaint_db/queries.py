@@ -12,6 +12,7 @@ from inpaint_core.errors import JobNotFound
 from inpaint_core.status import JobStatus
 from sqlalchemy import Connection, RowMapping, text
 
+from inpaint_db.channel import wake_relay
 from inpaint_db.jobs import PHASES
 
 
@@ -130,11 +131,14 @@ def retry_jobs(connection: Connection, job_ids: Collection[UUID]) -> list[UUID]:
     statement = text("""
         UPDATE job
            SET status = 'queued', failures = 0, queued_at = now(), not_before = now(), published_at = NULL,
-               finished_at = NULL, cancel_requested_at = NULL, error_code = NULL, error_message = NULL,
-               deadline = CASE WHEN deadline > now() THEN deadline END
+               started_at = NULL, finished_at = NULL, cancel_requested_at = NULL, error_code = NULL,
+               error_message = NULL, deadline = CASE WHEN deadline > now() THEN deadline END
          WHERE id = ANY(:ids) AND status IN ('failed', 'canceled', 'expired') AND source_uri IS NOT NULL
         RETURNING id""")
-    return list(connection.execute(statement, {"ids": list(job_ids)}).scalars())
+    retried = list(connection.execute(statement, {"ids": list(job_ids)}).scalars())
+    if retried:
+        wake_relay(connection)
+    return retried
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ class Unsent:
     id: UUID
     model: str
     priority: Priority
-    #: It has been in a queue before: sent ahead of the backlog, or it would wait twice.
+    campaign: str | None
+    #: A worker had it already: sent ahead of the backlog, or it would wait twice.
     recovered: bool
 
 
@@ -31,7 +32,7 @@ UPDATE job SET published_at = now()
                WHERE status = 'queued' AND published_at IS NULL AND not_before <= now()
                  AND (attempt > 0 OR queued_at < now() - make_interval(secs => :grace_s))
                ORDER BY not_before LIMIT :limit FOR UPDATE SKIP LOCKED)
-RETURNING id, model, priority, attempt, not_before
+RETURNING id, model, priority, campaign, started_at IS NOT NULL AS recovered, not_before
 """)
 
 
@@ -39,7 +40,7 @@ def take_unsent(connection: Connection, *, grace_s: float, limit: int) -> list[U
     """Queued jobs that were never sent, marked as sent. Send them before the transaction ends."""
     found = connection.execute(_TAKE_UNSENT, {"grace_s": grace_s, "limit": limit})
     rows = sorted(found, key=lambda row: (row.not_before, row.id))
-    return [Unsent(row.id, row.model, Priority(row.priority), row.attempt > 0) for row in rows]
+    return [Unsent(row.id, row.model, Priority(row.priority), row.campaign, row.recovered) for row in rows]
 
 
 _FORGET_SENT = text("""
@@ -59,6 +60,42 @@ def forget_sent(connection: Connection, models: Collection[str], *, after_s: flo
     """
     rows = connection.execute(_FORGET_SENT, {"models": list(models), "after_s": after_s, "limit": limit}).all()
     return len(rows)
+
+
+# Of every so many jobs that a queue starts, one is the longest waiting, if it has waited too long: so low priorities
+# and big campaigns are served at last, and cannot crowd out the rest. The model's row keeps several relays in step.
+_LIFT = text("""
+WITH due AS (
+    SELECT m.name FROM model m
+     WHERE EXISTS (SELECT FROM job j WHERE j.model = m.name AND j.status = 'queued'
+                      AND j.queued_at < now() - make_interval(secs => :after_s))
+       AND (m.lifted_at IS NULL
+            OR (SELECT count(*) FROM (SELECT FROM attempt a JOIN job j ON j.id = a.job_id
+                                       WHERE j.model = m.name AND a.started_at > m.lifted_at LIMIT :share) AS counted)
+               >= :share)
+       FOR UPDATE OF m SKIP LOCKED
+), lifted AS (
+    SELECT oldest.id FROM due, LATERAL (
+        SELECT j.id FROM job j
+         WHERE j.model = due.name AND j.status = 'queued' AND j.not_before <= now()
+           AND j.queued_at < now() - make_interval(secs => :after_s)
+           AND j.published_at < now() - make_interval(secs => :after_s)
+         ORDER BY j.queued_at LIMIT 1 FOR UPDATE SKIP LOCKED) oldest
+), noted AS (
+    UPDATE model SET lifted_at = now() WHERE name IN (SELECT name FROM due)
+)
+UPDATE job SET published_at = now() WHERE id IN (SELECT id FROM lifted)
+RETURNING id, model, priority, campaign
+""")
+
+
+def lift_longest_waiting(connection: Connection, *, after_s: float, share: int) -> list[Unsent]:
+    """At most one job of each model that has waited over `after_s`, marked as sent: send it in front.
+
+    None of a model that has started fewer than `share` jobs since its last.
+    """
+    rows = connection.execute(_LIFT, {"after_s": after_s, "share": share}).all()
+    return [Unsent(row.id, row.model, Priority(row.priority), row.campaign, True) for row in rows]
 
 
 _WAITING_MODELS = text("""

@@ -170,6 +170,28 @@ def insert_failed(
     connection.execute(insert(Job).values(row).on_conflict_do_nothing())
 
 
+_WAITING = text("""
+SELECT k.model, k.priority, k.campaign,
+       (SELECT count(*) FROM (SELECT FROM job j
+                               WHERE j.status = 'queued' AND j.published_at < now()
+                                 AND j.model = k.model AND j.priority = k.priority
+                                 AND coalesce(j.campaign, '') = k.campaign LIMIT :limit) AS counted) AS waiting
+  FROM unnest(CAST(:models AS text[]), CAST(:priorities AS text[]), CAST(:campaigns AS text[]))
+       AS k(model, priority, campaign)
+""")
+
+#: Model, priority, campaign ('' for none): whose jobs stand in line together.
+Line = tuple[str, str, str]
+
+
+def count_waiting(connection: Connection, lines: Collection[Line], *, up_to: int) -> dict[Line, int]:
+    """How many jobs of each of these lines have been sent and wait; counting ends at `up_to`."""
+    models, priorities, campaigns = zip(*lines, strict=True) if lines else ((), (), ())
+    values = {"models": list(models), "priorities": list(priorities), "campaigns": list(campaigns), "limit": up_to}
+    rows = connection.execute(_WAITING, values)
+    return {(row.model, row.priority, row.campaign): row.waiting for row in rows}
+
+
 def mark_published(connection: Connection, job_ids: Sequence[UUID]) -> None:
     """Remember that the messages of these jobs were sent. Jobs that already run or ended do not care.
 

@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("card", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_model")),
     )
     op.create_table(
@@ -185,6 +186,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_job_mask", "job", ["mask_sha256"], unique=False)
     op.create_index("ix_job_source", "job", ["source_sha256"], unique=False)
+    op.create_index(
+        "ix_job_waiting",
+        "job",
+        ["model", "priority", sa.text("coalesce(campaign, '')")],
+        unique=False,
+        postgresql_where=sa.text("status = 'queued'"),
+    )
     op.create_index("ix_job_submitted_at", "job", ["submitted_at"], unique=False)
     op.create_index(
         "ix_job_unpublished",
@@ -277,6 +285,7 @@ def downgrade() -> None:
         "ix_job_unpublished", table_name="job", postgresql_where=sa.text("status = 'queued' AND published_at IS NULL")
     )
     op.drop_index("ix_job_submitted_at", table_name="job")
+    op.drop_index("ix_job_waiting", table_name="job", postgresql_where=sa.text("status = 'queued'"))
     op.drop_index("ix_job_source", table_name="job")
     op.drop_index("ix_job_mask", table_name="job")
     op.drop_index("ix_job_lease", table_name="job", postgresql_where=sa.text("status = 'running'"))

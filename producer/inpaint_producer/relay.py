@@ -12,10 +12,9 @@ from collections.abc import Callable
 
 from inpaint_core.catalogue import Catalogue
 from inpaint_core.errors import OperatorError, RetryableError
+from inpaint_core.fairness import FIRST_STEP
 from inpaint_core.log import get_logger
 from inpaint_core.queues import (
-    RECOVERED_STEP,
-    STEP_OF,
     WakeUp,
     broker_errors,
     connect_redis,
@@ -24,13 +23,27 @@ from inpaint_core.queues import (
     send_wake_ups,
 )
 from inpaint_core.settings import Settings
+from inpaint_db.channel import RelayAlarm
 from inpaint_db.migrate import require_current
-from inpaint_db.recovery import Unsent, expire_queued, forget_sent, models_waiting, reclaim_lost, take_unsent
+from inpaint_db.recovery import (
+    Unsent,
+    expire_queued,
+    forget_sent,
+    lift_longest_waiting,
+    models_waiting,
+    reclaim_lost,
+    take_unsent,
+)
 from inpaint_db.session import Database
+from sqlalchemy import Connection
+
+from inpaint_producer.ordering import InLine, wake_ups
 
 #: Rows of one sweep: a flushed Redis with 50,000 jobs behind it is refilled in portions, each its own transaction.
 _LIMIT = 1000
 _LONGEST_PAUSE_S = 15
+#: Of so many jobs that a queue starts, one may be there because it has waited long.
+_LIFT_ONE_OF = 8
 log = get_logger("inpaint.relay")
 
 
@@ -42,6 +55,7 @@ class Relay:
         self._database = Database(settings, application="inpaint-relay", pool_size=2)
         self._app = make_celery(settings, catalogue, for_producer=True)
         self._redis = connect_redis(settings)
+        self._alarm = RelayAlarm(self._database)
 
     def run(self, stop: threading.Event, on_sweep: Callable[[], None] = lambda: None) -> None:
         """Sweep every `sweep_s` until `stop` is set; outages are waited for. Raises `SchemaBehind` at the start."""
@@ -58,12 +72,13 @@ class Relay:
                 log.warning("relay_waits", reason=error.message, next_try_s=round(pause, 1))
             on_sweep()
             # A little jitter keeps several relays from sweeping in step.
-            stop.wait(pause * random.uniform(0.9, 1.1))  # noqa: S311  (not a secret)
+            self._alarm.wait(pause * random.uniform(0.9, 1.1), stop)  # noqa: S311  (not a secret)
         log.info("relay_stopped")
 
     def sweep(self) -> bool:
         """Everything once; True if a portion was full, so that more is waiting."""
         full = [self._reclaim() >= _LIMIT, self._expire() >= _LIMIT, self._send() >= _LIMIT]
+        self._lift()
         self._notice_losses()
         return any(full)
 
@@ -90,10 +105,18 @@ class Relay:
         with self._database.begin() as connection:
             jobs = take_unsent(connection, grace_s=self._settings.publish_grace_s, limit=_LIMIT)
             if jobs:
-                send_wake_ups(self._app, map(_wake_up, jobs))
+                send_wake_ups(self._app, _wake_ups(connection, jobs))
         if jobs:
             log.info("jobs_sent", jobs=len(jobs), recovered=sum(job.recovered for job in jobs))
         return len(jobs)
+
+    def _lift(self) -> None:
+        with self._database.begin() as connection:
+            jobs = lift_longest_waiting(connection, after_s=self._settings.ageing_s, share=_LIFT_ONE_OF)
+            if jobs:
+                send_wake_ups(self._app, _wake_ups(connection, jobs))
+        for job in jobs:
+            log.info("job_lifted", job_id=str(job.id), model=job.model, waited_over_s=self._settings.ageing_s)
 
     def _notice_losses(self) -> None:
         """Queued jobs whose queue is empty have lost their messages, e.g. with a Redis that was flushed."""
@@ -113,10 +136,14 @@ class Relay:
 
     def close(self) -> None:
         """Close all connections."""
+        self._alarm.close()
         self._database.close()
         self._redis.close()
         self._app.close()
 
 
-def _wake_up(job: Unsent) -> WakeUp:
-    return WakeUp(job.id, job.model, RECOVERED_STEP if job.recovered else STEP_OF[job.priority])
+def _wake_ups(connection: Connection, jobs: list[Unsent]) -> list[WakeUp]:
+    """Those that come back in front, the others by priority and campaign as if they were submitted now."""
+    back = [WakeUp(job.id, job.model, FIRST_STEP) for job in jobs if job.recovered]
+    new = [InLine(job.id, job.model, job.priority, job.campaign) for job in jobs if not job.recovered]
+    return back + (wake_ups(connection, new) if new else [])

@@ -20,7 +20,7 @@ from inpaint_core.ids import new_id
 from inpaint_core.images import ImageFacts, Limits, check_pair
 from inpaint_core.job import JobRequest
 from inpaint_core.log import get_logger
-from inpaint_core.queues import STEP_OF, WakeUp, make_celery, send_wake_ups
+from inpaint_core.queues import WakeUp, make_celery, send_wake_ups
 from inpaint_core.settings import Settings
 from inpaint_core.storage import ObjectStore
 from inpaint_db.session import Database
@@ -35,6 +35,7 @@ from inpaint_db.submissions import (
 )
 
 from inpaint_producer.intake import ImageIntake, Intake, Role
+from inpaint_producer.ordering import InLine, wake_ups
 from inpaint_producer.spec import ImageSource, JobSpec
 
 if TYPE_CHECKING:
@@ -84,9 +85,9 @@ class Submitter:
         images = {str(image.ref): (image, role) for c in checked for image, role in c.images}
         _in_threads(lambda pair: self._intake.store(*pair), images.values())
         jobs = [NewJob(new_id(), c.request, c.source.facts.sha256, c.mask.facts.sha256) for c in checked]
-        answers = self._insert(jobs, checked)
+        answers, wakes = self._insert(jobs, checked)
         created = {answer.id for answer in answers if answer.created}
-        self._send([job for job in jobs if job.id in created])
+        self._send([wake for wake in wakes if wake.job_id in created])
         return answers
 
     def _check(self, specs: Sequence[JobSpec]) -> list[_Checked]:
@@ -116,7 +117,7 @@ class Submitter:
         except RequestError as error:
             return error
 
-    def _insert(self, jobs: Sequence[NewJob], checked: Sequence[_Checked]) -> list[Submitted]:
+    def _insert(self, jobs: Sequence[NewJob], checked: Sequence[_Checked]) -> tuple[list[Submitted], list[WakeUp]]:
         models = {job.request.model for job in jobs} - self._registered
         facts = {i.facts for c in checked for i in (c.source, c.mask) if i.facts.sha256 not in self._recorded}
         with self._database.begin() as connection:
@@ -124,25 +125,25 @@ class Submitter:
                 register_models(connection, [self._catalogue.card(name) for name in sorted(models)])
             if facts:
                 insert_images(connection, facts)
+            wakes = wake_ups(connection, [_in_line(job) for job in jobs])
             answers = insert_jobs(connection, jobs, max_attempts=self._settings.max_attempts)
         self._registered |= models
         self._recorded |= {fact.sha256 for fact in facts}
-        return answers
+        return answers, wakes
 
-    def _send(self, jobs: Sequence[NewJob]) -> None:
-        if not jobs:
+    def _send(self, wakes: Sequence[WakeUp]) -> None:
+        if not wakes:
             return
         if self._app is None:
             self._app = make_celery(self._settings, self._catalogue, for_producer=True)
         try:
-            wakes = (WakeUp(job.id, job.request.model, STEP_OF[job.request.priority]) for job in jobs)
             send_wake_ups(self._app, wakes)
         except (BrokerUnavailable, OperatorError) as error:
             # The jobs are accepted: the relay sends them as soon as it can.
-            log.warning("jobs_not_sent_yet", jobs=len(jobs), reason=error.message)
+            log.warning("jobs_not_sent_yet", jobs=len(wakes), reason=error.message)
             return
         with self._database.autocommit() as connection:
-            mark_published(connection, [job.id for job in jobs])
+            mark_published(connection, [wake.job_id for wake in wakes])
 
     def _known_image(self, sha256: str) -> ImageFacts | None:
         with self._database.read() as connection:
@@ -156,6 +157,11 @@ class Submitter:
 
 def _images(spec: JobSpec) -> tuple[tuple[ImageSource, Role], ...]:
     return (spec.source, "source"), (spec.mask, "mask")
+
+
+def _in_line(job: NewJob) -> InLine:
+    request = job.request
+    return InLine(job.id, request.model, request.priority, request.campaign)
 
 
 def _key(image: ImageSource, role: Role) -> Hashable:

@@ -115,7 +115,7 @@ def test_images_are_taken_in_every_form(
         for uri in (row["source_uri"], row["mask_uri"]):
             assert store.stat(ObjectRef.parse(uri)).size_bytes > 0
     assert queue_depths(redis, [MODEL]) == {MODEL: 1}
-    assert redis.llen("inpaint:inpaint.opencv-telea\x06\x163") == 1
+    assert redis.llen("inpaint:inpaint.opencv-telea\x06\x161") == 1
 
 
 def upload(store: S3Store, path: Path) -> str:

@@ -70,7 +70,7 @@ def test_what_a_producer_did_not_send_is_sent_to_the_list_of_its_priority(
     age(database, 5)
     relay.sweep()
     relay.sweep()
-    assert [redis.llen(name) for name in redis_lists(MODEL)] == [0, 1, 1, 1]
+    assert [redis.llen(name) for name in redis_lists(MODEL)] == [0, 1, 0, 0, 1, 0, 0, 1, 0, 0]
 
 
 def test_what_a_producer_did_send_is_not_sent_again(relay: Relay, client: InpaintClient, redis: Redis) -> None:
@@ -103,7 +103,7 @@ def test_a_job_whose_worker_fell_silent_comes_back_ahead_of_the_backlog(
     if up < settings.lease_s:
         time.sleep(settings.lease_s - up + 0.1)
     relay.sweep()
-    assert [redis.llen(name) for name in redis_lists(MODEL)] == [1, 0, 3, 0]
+    assert [redis.llen(name) for name in redis_lists(MODEL)] == [1, 0, 0, 0, 3, 0, 0, 0, 0, 0]
     with database.read() as connection:
         assert job_row(connection, claimed.job_id)["status"] == "queued"
 

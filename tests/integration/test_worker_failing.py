@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
+import pytest
 from factories import encode, make_image
 from inpaint_core.ids import new_id
 from inpaint_core.queues import WakeUp, make_celery, send_wake_ups
@@ -58,6 +59,24 @@ class TestFailing:
         assert view.error_message and "the model library is unhappy" in view.error_message
         assert attempts(database, job_id) == [(1, "failed"), (2, "failed"), (3, "failed")]
         assert worker.process.poll() is None
+
+    @pytest.mark.parametrize(("prompt", "status"), [("memory", "succeeded"), ("memory always", "failed")])
+    def test_running_out_of_memory_is_tried_once_more_with_savers(
+        self,
+        start_slow: Callable[..., SlowWorker],
+        slow_client: InpaintClient,
+        relay: Relay,
+        database: Database,
+        prompt: str,
+        status: str,
+    ) -> None:
+        start_slow()
+        job_id = submit(slow_client, prompt)
+        view = until(slow_client, job_id, ended, relay)
+        assert view.status == status
+        assert attempts(database, job_id) == [(1, "failed"), (2, status)]
+        if status == "failed":
+            assert view.error_code == "gpu_out_of_memory"
 
     def test_a_job_that_kills_its_workers_is_failed_after_max_attempts(
         self, start_slow: Callable[..., SlowWorker], slow_client: InpaintClient, relay: Relay, database: Database

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from inpaint_core.errors import InpaintError, ObjectChanged, RequestError, WorkerMustExit
+from inpaint_core.errors import GpuOutOfMemory, InpaintError, ObjectChanged, RequestError, WorkerMustExit
 from inpaint_core.images import Limits
 from inpaint_core.log import get_logger
 from inpaint_core.patience import patiently
@@ -80,6 +80,12 @@ class JobRunner:
         except WorkerMustExit as error:
             outcome.again_or_failed(error)
             raise
+        except GpuOutOfMemory as error:
+            # Once more, with savers; if that was not enough, a third time would not be either.
+            if _ran_out_of_memory(claimed):
+                outcome.ended(JobStatus.FAILED, error)
+            else:
+                outcome.again_or_failed(error)
         except InpaintError as error:
             outcome.again_or_failed(error)
         except Exception as error:
@@ -124,7 +130,15 @@ class JobRunner:
         job = attempt.claimed
         parameters = self.resident.pipeline.card.resolve(job.parameters)
         attempt.report.parameters = parameters
-        edit = Edit(canvas.pixels, canvas.region, job.seed, job.prompt, job.negative_prompt, parameters)
+        edit = Edit(
+            canvas.pixels,
+            canvas.region,
+            job.seed,
+            job.prompt,
+            job.negative_prompt,
+            parameters,
+            save_memory=_ran_out_of_memory(job),
+        )
         return self.resident.run(attempt, edit)
 
     def _compose(self, attempt: Attempt, canvas: Canvas, painted: Pixels) -> tuple[bytes, StoredOutput]:
@@ -141,3 +155,7 @@ class JobRunner:
         ref = ObjectRef.parse(output.uri)
         with attempt.phase("store"):
             patiently(lambda: self.store.put(ref, data, "image/png"), for_s=_STORE_PATIENCE_S, check=attempt.check)
+
+
+def _ran_out_of_memory(job: Claimed) -> bool:
+    return job.last_error == GpuOutOfMemory.code
