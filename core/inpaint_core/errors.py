@@ -18,7 +18,8 @@ InpaintError
  │   │   ├─ ImageTooLarge
  │   │   ├─ MaskSizeMismatch
  │   │   ├─ EmptyMask
- │   │   └─ FullMask
+ │   │   ├─ FullMask
+ │   │   └─ ColouredMask
  │   ├─ InputNotFound             a local file that does not exist
  │   ├─ ObjectNotFound            an object that the bucket does not hold
  │   ├─ ObjectChanged             an object whose bytes are no longer those that were submitted
@@ -178,6 +179,12 @@ class FullMask(ImageError):
     """The mask marks the whole picture."""
 
     code = "mask_full"
+
+
+class ColouredMask(ImageError):
+    """The mask has colours, so that what it marks would have to be guessed."""
+
+    code = "mask_coloured"
 
 
 class InputNotFound(RequestError):

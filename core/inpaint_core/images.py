@@ -7,9 +7,9 @@ import io
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
-from inpaint_core.errors import EmptyMask, FullMask, ImageTooLarge, MaskSizeMismatch, UnreadableImage
+from inpaint_core.errors import ColouredMask, EmptyMask, FullMask, ImageTooLarge, MaskSizeMismatch, UnreadableImage
 from inpaint_core.settings import Settings
 
 #: Pillow format -> (file extension, media type). Everything else is refused before a pixel is decoded.
@@ -91,8 +91,9 @@ def open_mask(data: bytes, limits: Limits, what: str = "mask") -> Image.Image:
 def binary_mask(image: Image.Image, what: str = "mask") -> Image.Image:
     """Any decoded image as a mask in mode L with only 0 and 255; `EmptyMask` if nothing is white, `FullMask` if all is.
 
-    Colours count by their brightness; transparent pixels count as black.
+    Transparent pixels count as black. `ColouredMask` for anything that is not grey: a photo, or an area painted red.
     """
+    _refuse_colours(image, what)
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
         flat = Image.new("RGB", rgba.size)
@@ -120,12 +121,37 @@ def binary_mask(image: Image.Image, what: str = "mask") -> Image.Image:
     return mask
 
 
+#: Brightness between channels up to here is what JPEG makes of grey.
+_COLOUR_FROM = 48
+#: Of a grey mask, at most this share of pixels may look coloured at the edges.
+_COLOURED_SHARE = 0.002
+
+
+def _refuse_colours(image: Image.Image, what: str) -> None:
+    if image.mode in ("1", "L", "LA") or image.mode.startswith(("I", "F")):
+        return
+    rgba = image.convert("RGBA")
+    red, green, blue, alpha = rgba.split()
+    spread = ImageChops.subtract(
+        ImageChops.lighter(ImageChops.lighter(red, green), blue), ImageChops.darker(ImageChops.darker(red, green), blue)
+    )
+    spread = ImageChops.multiply(spread, alpha.point(lambda value: 255 if value else 0))
+    share = sum(spread.histogram()[_COLOUR_FROM:]) / (image.width * image.height)
+    if share > _COLOURED_SHARE:
+        raise ColouredMask(
+            f"The {what} has colours ({share:.1%} of it): it looks like a picture, or an area painted in a colour. "
+            "A mask is black and white: white is repainted, black is kept.",
+            what=what,
+        )
+
+
 def check_pair(source: ImageFacts | Image.Image, mask: ImageFacts | Image.Image) -> None:
     """`MaskSizeMismatch` unless mask and source have one size."""
     if (source.width, source.height) != (mask.width, mask.height):
         raise MaskSizeMismatch(
             f"The mask is {mask.width}x{mask.height} pixels and the source {source.width}x{source.height}. "
-            "They must be equal: export the mask at the size of the source.",
+            "They must be equal, as displayed (a photo that EXIF turns upright counts upright): export the mask at the "
+            "size of the source.",
             mask=(mask.width, mask.height),
             source=(source.width, source.height),
         )

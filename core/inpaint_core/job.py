@@ -51,7 +51,7 @@ class JobRequest(BaseModel):
     negative_prompt: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = Field(None, description="Chosen at random if absent")
     parameters: dict[str, ParameterValue] = Field(default_factory=dict, description="Overrides of the card's defaults")
-    campaign: Label | None = Field(None, description="A label for jobs that belong together; queues are shared fairly by it")
+    campaign: Label | None = Field(None, description="Jobs that belong together; queues are shared fairly between them")
     tags: dict[Label, Annotated[str, Field(max_length=200)]] = Field(default_factory=dict, max_length=16)
     priority: Priority = Priority.NORMAL
     deadline: AwareDatetime | None = Field(None, description="The job expires if it has not ended by then")

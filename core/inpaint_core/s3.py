@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+import itertools
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
+from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from inpaint_core.errors import AccessDenied, ImageTooLarge, ObjectNotFound, RequestError, StorageUnavailable
 from inpaint_core.settings import Settings
-from inpaint_core.storage import ObjectInfo, ObjectRef
+from inpaint_core.storage import ObjectEntry, ObjectInfo, ObjectRef
 
 _DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden"}
 #: What servers say when their disk is full, each in its own way; the local stack's says InternalError.
 _FULL = {"InternalError", "InsufficientStorage", "XMinioStorageFull"}
 _MISSING = {"NoSuchKey", "NoSuchObject", "NotFound"}
+#: Objects of one listing or one bulk delete: S3's own limit.
+_PAGE = 1000
 
 
 class S3Store:
@@ -91,6 +95,38 @@ class S3Store:
         """Remove the object; nothing happens if there is none."""
         with contextlib.suppress(ObjectNotFound), self._errors(ref):
             self._client.remove_object(ref.bucket, ref.key)
+
+    def delete_many(self, refs: Collection[ObjectRef]) -> None:
+        """Remove objects of `bucket`, 1,000 with one request. If it raises, some may be gone."""
+        with self._errors(ObjectRef(self.bucket, "")):
+            # The SDK sends nothing until it is asked for what went wrong.
+            wrong = [
+                error
+                for error in self._client.remove_objects(self.bucket, [DeleteObject(ref.key) for ref in refs])
+                if error.code not in _MISSING
+            ]
+        for error in wrong:
+            self._translate(ObjectRef(self.bucket, error.name or ""), error.code, MinioException(error.message))
+
+    def list_pages(self, prefix: str) -> Iterator[list[ObjectEntry]]:
+        """Objects of `bucket` below `prefix`, 1,000 at a time. Those of a page may be removed before the next."""
+        where = ObjectRef(self.bucket, prefix)
+        with self._errors(where):
+            found = iter(self._client.list_objects(self.bucket, prefix=prefix, recursive=True))
+        page: list[ObjectEntry] = []
+        while True:
+            with self._errors(where):
+                following = [
+                    ObjectEntry(ObjectRef(self.bucket, entry.object_name), int(entry.size or 0), entry.last_modified)
+                    for entry in itertools.islice(found, _PAGE)
+                ]
+            # A page is given out when the next has been read: some servers look for the last object of a page to go
+            # on behind it, and would begin anew if the reader had removed it.
+            if page:
+                yield page
+            if not following:
+                return
+            page = following
 
     def presigned_get(self, ref: ObjectRef, expires_s: int) -> str:
         """A URL that anybody may fetch the object from, for `expires_s` seconds."""

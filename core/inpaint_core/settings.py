@@ -85,6 +85,18 @@ class Settings(BaseSettings):
     health_host: str = Field("127.0.0.1", description="Address of a worker's /healthz and /readyz")
     health_port: int = Field(0, ge=0, le=65_535, description="Port of /healthz and /readyz; 0: none")
 
+    keep_succeeded_days: int | None = Field(
+        None, ge=1, le=36_500, description="Days after which succeeded jobs are deleted with their outputs"
+    )
+    keep_failed_days: int | None = Field(
+        None, ge=1, le=36_500, description="The same for failed, canceled and expired jobs"
+    )
+    #: Longer than a producer trusts what it has seen, the clocks differ, and a submit takes, all together.
+    orphan_grace_s: float = Field(
+        86_400, ge=3600, le=31_536_000, description="How long what nothing uses is left alone"
+    )
+    gc_interval_s: float = Field(3600, ge=0, le=604_800, description="How often the relay cleans up; 0: never")
+
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for machines")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log shown")
 
@@ -148,7 +160,7 @@ class Settings(BaseSettings):
         missing = [PREFIX + name.upper() for name in self.SERVICES[service] if getattr(self, name) is None]
         if missing:
             raise NotConfigured(
-                f"No {service} is configured: {', '.join(missing)} not set, and no local stack has been started in "
+                f"No {service} is configured: {', '.join(missing)} not set, and no local stack runs in "
                 f"{self.data_dir}. Start one with `inpaint up`, or set {'it' if len(missing) == 1 else 'them'} "
                 f"to use your own {service}.",
                 service=service,

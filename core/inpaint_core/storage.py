@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -11,6 +13,9 @@ _URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.+
 #: S3's own limit on the length of a key in bytes.
 _MAX_KEY_BYTES = 1024
 _CONTENT_KEY = re.compile(r"inputs/(?P<sha>[0-9a-f]{64})\.[a-z]+")
+_OUTPUT_KEY = re.compile(r"outputs/(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(?P<attempt>[1-9]\d{0,8})/.+")
+#: Where the fleet itself stores. What else lies in the bucket belongs to others.
+INPUTS, OUTPUTS = "inputs/", "outputs/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,12 @@ class ObjectRef:
         match = _CONTENT_KEY.fullmatch(self.key)
         return match["sha"] if match else None
 
+    @property
+    def attempt(self) -> tuple[UUID, int] | None:
+        """Job and number of the attempt that stored it, by its name; None if the fleet would not name it so."""
+        match = _OUTPUT_KEY.fullmatch(self.key)
+        return (UUID(match["job"]), int(match["attempt"])) if match else None
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
@@ -49,6 +60,16 @@ class ObjectInfo:
 
     size_bytes: int
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectEntry:
+    """An object as a listing shows it."""
+
+    ref: ObjectRef
+    size_bytes: int
+    #: By the store's clock.
+    modified_at: datetime
 
 
 class ObjectStore(Protocol):
@@ -67,6 +88,12 @@ class ObjectStore(Protocol):
 
     def delete(self, ref: ObjectRef) -> None:
         """Remove the object; nothing happens if there is none."""
+
+    def delete_many(self, refs: Collection[ObjectRef]) -> None:
+        """Remove objects of `bucket`, 1,000 with one request. If it raises, some may be gone."""
+
+    def list_pages(self, prefix: str) -> Iterator[list[ObjectEntry]]:
+        """Objects of `bucket` below `prefix`, 1,000 at a time. Those of a page may be removed before the next."""
 
     def presigned_get(self, ref: ObjectRef, expires_s: int) -> str:
         """A URL that anybody may fetch the object from, for `expires_s` seconds."""

@@ -208,7 +208,10 @@ _REQUEUE = text(
            finished_at = CASE WHEN cancel_requested_at IS NOT NULL THEN now() END,
            queued_at = now(), published_at = NULL, lease_until = NULL, worker_id = NULL,
            not_before = now() + make_interval(secs => :pause_s), failures = failures + :failed,
-           error_code = coalesce(:error_code, error_code), error_message = coalesce(:error_message, error_message)""",
+           error_code = CASE WHEN cancel_requested_at IS NOT NULL THEN 'canceled'
+                             ELSE coalesce(:error_code, error_code) END,
+           error_message = CASE WHEN cancel_requested_at IS NOT NULL THEN 'The job was canceled while it ran.'
+                                ELSE coalesce(:error_message, error_message) END""",
     )
 ).bindparams(*_JSON)
 

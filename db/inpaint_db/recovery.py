@@ -138,8 +138,9 @@ UPDATE job j
                      WHEN j.failures + 1 >= j.max_attempts THEN 'failed' ELSE 'queued' END,
        finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL OR j.failures + 1 >= j.max_attempts THEN now() END,
        failures = j.failures + 1, lease_until = NULL, worker_id = NULL, published_at = NULL, queued_at = now(),
-       error_code = 'worker_lost',
-       error_message = 'The worker of attempt ' || j.attempt || ' stopped answering' ||
+       error_code = CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'canceled' ELSE 'worker_lost' END,
+       error_message = CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'The job was canceled. ' ELSE '' END ||
+           'The worker of attempt ' || j.attempt || ' stopped answering' ||
            coalesce(' (' || w.host || ', pid ' || w.pid || ')', '') || '. Its log tells why.'
   FROM lost LEFT JOIN worker w ON w.id = lost.worker_id
  WHERE j.id = lost.id

@@ -21,8 +21,8 @@ from inpaint_producer.spec import ImageSource
 Role = Literal["source", "mask"]
 #: What a PIL image is stored as, if PNG does not know its mode.
 _STORED_AS = {"CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB", "PA": "RGBA", "RGBa": "RGBA"}
-#: An object that was seen is not asked for again within this time.
-_TRUST_S = 300
+#: An object that was seen is not asked for again within this time. The cleaning leaves inputs alone for far longer.
+TRUST_S = 300
 _REMEMBERED = 10_000
 
 
@@ -35,6 +35,14 @@ class Intake:
     data: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    at: float
+    intake: Intake
+    #: It was seen, or uploaded, after the database had been told that it is about to be used.
+    held: bool
+
+
 class ImageIntake:
     """Checks and stores the images of jobs. Remembers what it has seen; safe to use from several threads."""
 
@@ -45,7 +53,7 @@ class ImageIntake:
         self._store = store
         self._limits = limits
         self._known = known
-        self._seen: OrderedDict[tuple[str, Role], tuple[float, Intake]] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, Role], _Seen] = OrderedDict()
         self._lock = threading.Lock()
 
     def check(self, image: ImageSource, role: Role) -> Intake:
@@ -55,17 +63,27 @@ class ImageIntake:
         data, what = _read(image, role, self._limits)
         facts = (inspect_mask if role == "mask" else inspect_image)(data, self._limits, what)
         ref = input_ref(self._store.bucket, facts.sha256, facts.extension)
-        seen = self._recall(str(ref), role)
+        seen = self._recall(str(ref), role, held=True)
         return seen or Intake(ref, facts, data)
 
     def store(self, intake: Intake, role: Role) -> Intake:
-        """Upload the image if it is not stored yet."""
-        if intake.data is None:
+        """Upload the image if it is not stored yet. It must be held in the database: what was seen before that may
+        have been removed in between, and is looked for again.
+        """
+        if intake.data is not None:
+            self._store.put(intake.ref, intake.data, intake.facts.media_type)
+        elif not self._is_cleaned(intake.ref) or self._recall(str(intake.ref), role, held=True):
             return intake
-        self._store.put(intake.ref, intake.data, intake.facts.media_type)
+        else:
+            self._store.stat(intake.ref)
         stored = Intake(intake.ref, intake.facts, None)
-        self._remember(stored, role)
+        self._remember(stored, role, held=True)
         return stored
+
+    def forget(self) -> None:
+        """Trust nothing that was seen before."""
+        with self._lock:
+            self._seen.clear()
 
     def _object(self, uri: str, role: Role) -> Intake:
         try:
@@ -84,17 +102,22 @@ class ImageIntake:
             facts = (inspect_mask if role == "mask" else inspect_image)(data, self._limits, f"{role} {uri}")
         intake = Intake(ref, facts, None)
         if sha:  # only content-addressed objects never change under their name
-            self._remember(intake, role)
+            self._remember(intake, role, held=False)
         return intake
 
-    def _recall(self, uri: str, role: Role) -> Intake | None:
-        with self._lock:
-            entry = self._seen.get((uri, role))
-            return entry[1] if entry and entry[0] > time.monotonic() - _TRUST_S else None
+    def _is_cleaned(self, ref: ObjectRef) -> bool:
+        """Whether the fleet removes the object when no job needs it: only what is named after its content."""
+        return ref.bucket == self._store.bucket and ref.content_sha256 is not None
 
-    def _remember(self, intake: Intake, role: Role) -> None:
+    def _recall(self, uri: str, role: Role, *, held: bool = False) -> Intake | None:
         with self._lock:
-            self._seen[str(intake.ref), role] = (time.monotonic(), intake)
+            seen = self._seen.get((uri, role))
+        trusted = seen and seen.at > time.monotonic() - TRUST_S and (seen.held or not held)
+        return seen.intake if seen and trusted else None
+
+    def _remember(self, intake: Intake, role: Role, *, held: bool) -> None:
+        with self._lock:
+            self._seen[str(intake.ref), role] = _Seen(time.monotonic(), intake, held)
             while len(self._seen) > _REMEMBERED:
                 self._seen.popitem(last=False)
 
@@ -105,6 +128,12 @@ def _read(image: ImageSource, role: Role, limits: Limits) -> tuple[bytes, str]:
         return image, role
     if isinstance(image, Image.Image):
         return _png(image, role), role
+    if isinstance(image, str) and image.startswith(("http://", "https://")):
+        raise InvalidRequest(
+            f"{role}: {image!r} is a web address, and those are not fetched. Download it first, or put it into the "
+            "bucket and name it as s3://bucket/key.",
+            field=role,
+        )
     path = Path(image)
     try:
         # One byte over the limit is enough to know that it is too large.

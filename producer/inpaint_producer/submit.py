@@ -2,18 +2,22 @@
 
 The order matters. What is wrong is refused before anything is stored; images are in the bucket before a job names
 them; a job is in Postgres before its message is in Redis. If the process dies in between, there is an unused image,
-or a queued job that the relay sends.
+or a queued job that the relay sends. Before an image is uploaded or looked for, it is held in Postgres: so it is not
+removed, as one that nobody uses, before its job is there (`inpaint_db.retention`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
+import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from inpaint_core.card import ModelCard, PromptUse
 from inpaint_core.catalogue import Catalogue
 from inpaint_core.errors import BrokerUnavailable, OperatorError, RequestError
 from inpaint_core.ids import new_id
@@ -23,18 +27,19 @@ from inpaint_core.log import get_logger
 from inpaint_core.queues import WakeUp, make_celery, send_wake_ups
 from inpaint_core.settings import Settings
 from inpaint_core.storage import ObjectStore
+from inpaint_db.retention import hold_images
 from inpaint_db.session import Database
 from inpaint_db.submissions import (
     NewJob,
     Submitted,
-    insert_images,
     insert_jobs,
     known_images,
     mark_published,
     register_models,
 )
+from sqlalchemy.exc import IntegrityError
 
-from inpaint_producer.intake import ImageIntake, Intake, Role
+from inpaint_producer.intake import TRUST_S, ImageIntake, Intake, Role
 from inpaint_producer.ordering import InLine, wake_ups
 from inpaint_producer.spec import ImageSource, JobSpec
 
@@ -44,6 +49,10 @@ if TYPE_CHECKING:
 #: Stands for an address that an image gets only when it is stored; long enough to be checked like a real one.
 _NOT_STORED_YET = "s3://not-stored-yet/inputs/image"
 _AT_ONCE = 8
+#: A mask that marks more than this share of its picture is often an inverted one.
+_MOST_OF_IT = 0.9
+#: What Postgres says of a reference to a row that is not there.
+_ROW_IS_GONE = "23503"
 T = TypeVar("T")
 R = TypeVar("R")
 log = get_logger("inpaint.producer")
@@ -69,7 +78,7 @@ class Submitter:
         self._database = database
         self._intake = ImageIntake(store, Limits.of(settings), self._known_image)
         self._registered: set[str] = set()
-        self._recorded: set[str] = set()
+        self._held: dict[ImageFacts, float] = {}
         self._app: Celery | None = None
 
     def check(self, spec: JobSpec) -> None:
@@ -81,14 +90,40 @@ class Submitter:
 
         Raises a `RequestError` with the number of the spec in `index` for the first that is wrong.
         """
+        try:
+            return self._submit(specs)
+        except IntegrityError as error:
+            if getattr(error.orig, "sqlstate", None) != _ROW_IS_GONE:
+                raise
+            # A row that this process remembers is gone: the database was emptied or restored. Once more, from nothing.
+            self._forget()
+            return self._submit(specs)
+
+    def _submit(self, specs: Sequence[JobSpec]) -> list[Submitted]:
         checked = self._check(specs)
+        self._hold({image.facts for c in checked for image, _ in c.images})
         images = {str(image.ref): (image, role) for c in checked for image, role in c.images}
         _in_threads(lambda pair: self._intake.store(*pair), images.values())
         jobs = [NewJob(new_id(), c.request, c.source.facts.sha256, c.mask.facts.sha256) for c in checked]
-        answers, wakes = self._insert(jobs, checked)
+        answers, wakes = self._insert(jobs)
         created = {answer.id for answer in answers if answer.created}
         self._send([wake for wake in wakes if wake.job_id in created])
         return answers
+
+    def _hold(self, facts: set[ImageFacts]) -> None:
+        """Record the images before they are stored; what was held lately still is."""
+        now = time.monotonic()
+        since = now - TRUST_S
+        new = {fact for fact in facts if self._held.get(fact, -math.inf) <= since}
+        if not new:
+            return
+        with self._database.begin() as connection:
+            hold_images(connection, new)
+        self._held = {fact: at for fact, at in self._held.items() if at > since} | dict.fromkeys(new, now)
+
+    def _forget(self) -> None:
+        self._held, self._registered = {}, set()
+        self._intake.forget()
 
     def _check(self, specs: Sequence[JobSpec]) -> list[_Checked]:
         """Every spec as a request, with its images read. An image that several specs name is read once."""
@@ -107,6 +142,7 @@ class Submitter:
                 source = _intake_or_raise(found[_key(spec.source, "source")])
                 mask = _intake_or_raise(found[_key(spec.mask, "mask")])
                 check_pair(source.facts, mask.facts)
+            _warn(self._catalogue.card(request.model), request, mask)
             addressed = request.model_copy(update={"source": str(source.ref), "mask": str(mask.ref)})
             checked.append(_Checked(addressed, source, mask))
         return checked
@@ -117,18 +153,14 @@ class Submitter:
         except RequestError as error:
             return error
 
-    def _insert(self, jobs: Sequence[NewJob], checked: Sequence[_Checked]) -> tuple[list[Submitted], list[WakeUp]]:
+    def _insert(self, jobs: Sequence[NewJob]) -> tuple[list[Submitted], list[WakeUp]]:
         models = {job.request.model for job in jobs} - self._registered
-        facts = {i.facts for c in checked for i in (c.source, c.mask) if i.facts.sha256 not in self._recorded}
         with self._database.begin() as connection:
             if models:
                 register_models(connection, [self._catalogue.card(name) for name in sorted(models)])
-            if facts:
-                insert_images(connection, facts)
             wakes = wake_ups(connection, [_in_line(job) for job in jobs])
             answers = insert_jobs(connection, jobs, max_attempts=self._settings.max_attempts)
         self._registered |= models
-        self._recorded |= {fact.sha256 for fact in facts}
         return answers, wakes
 
     def _send(self, wakes: Sequence[WakeUp]) -> None:
@@ -153,6 +185,15 @@ class Submitter:
         """Close the connections to Redis."""
         if self._app is not None:
             self._app.close()
+
+
+def _warn(card: ModelCard, request: JobRequest, mask: Intake) -> None:
+    """What is allowed and still looks like a mistake."""
+    if request.prompt.strip() and card.prompt is PromptUse.IGNORED:
+        log.warning("prompt_ignored", model=card.name)
+    share = (mask.facts.masked_pixels or 0) / (mask.facts.width * mask.facts.height)
+    if share > _MOST_OF_IT:
+        log.warning("mask_marks_most", share=f"{share:.0%}")
 
 
 def _images(spec: JobSpec) -> tuple[tuple[ImageSource, Role], ...]:

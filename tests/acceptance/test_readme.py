@@ -104,17 +104,15 @@ def test_the_sql_of_the_demo_runs_as_printed(copy: Copy, demo: str) -> None:
     assert "opencv-telea" in done.stdout
 
 
-def test_the_commands_that_follow_work_on_a_picture_of_ones_own(copy: Copy, demo: str) -> None:
+def test_the_commands_that_follow_work_as_written(copy: Copy, demo: str) -> None:
     assert demo
-    make_image(320, 240).save(copy.folder / "photo.jpg")
-    make_mask(320, 240, (100, 100, 120, 120)).save(copy.folder / "mask.png")
-    submit, status, down = commands(blocks("sh")[1])
+    activate, submit, status, down = commands(blocks("sh")[1])
     assert "down" in down
-    done = copy.run(submit)
+    done = copy.run(f"{activate} && {submit}")
     assert done.returncode == 0, done.stderr
-    with Image.open(copy.folder / "edited.png") as edited:
-        assert edited.size == (320, 240)
-    done = copy.run(status)
+    with Image.open(copy.folder / "out" / "edited.png") as edited:
+        assert edited.size == (1024, 768)
+    done = copy.run(f"{activate} && {status}")
     assert done.returncode == 0, done.stderr
     assert "opencv-telea" in done.stdout
 
@@ -130,7 +128,8 @@ def test_the_python_example_works(copy: Copy, demo: str) -> None:
 
 def test_down_leaves_nothing_running(copy: Copy, demo: str) -> None:
     assert demo
-    done = copy.run(commands(blocks("sh")[1])[2])
+    activate, *_, down = commands(blocks("sh")[1])
+    done = copy.run(f"{activate} && {down}")
     assert done.returncode == 0, done.stderr
     left = subprocess.run(["pgrep", "-af", str(copy.folder.parent)], check=False, capture_output=True, text=True).stdout
     assert left == ""

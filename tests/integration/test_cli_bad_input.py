@@ -84,7 +84,7 @@ def submit(run: Run, *more: str, **changed: str) -> subprocess.CompletedProcess[
         ({"mask": "small.png"}, [], 2, ["40x30", "96x64"]),
         ({"mask": "empty.png"}, [], 2, ["marks nothing to repaint", "white"]),
         ({"model": "opencv-tela"}, [], 2, ["no model 'opencv-tela'", "Did you mean opencv-telea"]),
-        ({}, ["-p", "radius=900"], 2, ["radius", "from 1 to 64", "900"]),
+        ({}, ["-p", "radius=900"], 2, ["radius", "from 1 to 32", "900"]),
         ({}, ["-p", "radius=wide"], 2, ["radius", "must be a number"]),
         ({}, ["-p", "size=9"], 2, ["no parameter 'size'", "radius"]),
         ({}, ["-p", "radius"], 2, ["name=value"]),

@@ -136,7 +136,7 @@ def test_a_batch_with_mistakes_names_all_of_them_and_submits_nothing(run: Run, f
     refused = run("submit-batch", "jobs.csv", "--model", "opencv-telea")
     assert refused.returncode == 2
     assert "jobs.csv line 3: There is no file nix.png" in refused.stderr
-    assert "jobs.csv line 4: radius of opencv-telea must be from 1 to 64" in refused.stderr
+    assert "jobs.csv line 4: radius of opencv-telea must be from 1 to 32" in refused.stderr
     assert "2 of 3 rows cannot be submitted, so nothing was submitted" in refused.stderr
     assert answer(run("jobs", "list", "--json")) == []
     report = answer(run("submit-batch", "jobs.csv", "--model", "opencv-telea", "--skip-invalid", "--json"))

@@ -211,7 +211,7 @@ def strict(settings: Settings) -> Iterator[InpaintClient]:
         ({"mask": make_mask(64, 96)}, MaskSizeMismatch, "64x96"),
         ({"mask": Image.new("L", (96, 64))}, EmptyMask, "invert it"),
         ({"model": "opencv-tela"}, UnknownModel, "Did you mean opencv-telea"),
-        ({"parameters": {"radius": 999}}, ParameterInvalid, "from 1 to 64"),
+        ({"parameters": {"radius": 999}}, ParameterInvalid, "from 1 to 32"),
         ({"parameters": {"steps": 1}}, ParameterInvalid, "it has: radius"),
         ({"prompt": "a\x00b"}, InvalidRequest, "NUL"),
         ({"seed": -1}, InvalidRequest, "seed"),

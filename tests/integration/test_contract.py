@@ -235,7 +235,7 @@ BAD = {
     "an unknown parameter": (
         {"version": 1, "request": REQUEST | {"parameters": {"steps": 1}}}, "parameter_invalid", "it has: radius"),
     "a parameter out of range": (
-        {"version": 1, "request": REQUEST | {"parameters": {"radius": 999}}}, "parameter_invalid", "from 1 to 64"),
+        {"version": 1, "request": REQUEST | {"parameters": {"radius": 999}}}, "parameter_invalid", "from 1 to 32"),
     "another model's queue": (
         {"version": 1, "request": REQUEST | {"model": "opencv-ns"}}, "invalid_request", "inpaint.opencv-ns"),
     "a huge message": ({"version": 1, "junk": "x" * 100_000}, "invalid_request", "65,536 bytes"),

@@ -24,12 +24,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from inpaint_core.catalogue import load_catalogue
 from inpaint_core.ids import new_id
-from inpaint_core.status import LAWFUL_MOVES, AttemptStatus, JobStatus
+from inpaint_core.status import LAWFUL_MOVES, JobStatus
 from inpaint_db.session import Database
 from inpaint_db.submissions import NewJob, insert_jobs, register_models
 from lifecycle_model import (
-    LONG_AGO_S,
-    AttemptModel,
     Beat,
     Claim,
     Finish,
@@ -38,6 +36,7 @@ from lifecycle_model import (
     Operation,
     Sent,
     World,
+    observe,
 )
 from lifecycle_model_outside import (
     Cancel,
@@ -53,7 +52,7 @@ from lifecycle_model_outside import (
     TakeUnsent,
     TimePasses,
 )
-from sqlalchemy import Connection, Row, create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 EXAMPLES = int(os.environ.get("LIFECYCLE_EXAMPLES", "60"))
@@ -75,7 +74,7 @@ LAWS = {
     "a job moves as LAWFUL_MOVES says": f"SELECT FROM move WHERE (was, became) NOT IN ({LAWFUL})",
     "a start, and nothing else, takes the next number": """
         SELECT FROM move WHERE attempts <> (was = 'queued' AND became = 'running')::int""",
-    "attempts are numbered 1, 2, 3 up to the job's": """
+    "attempts are numbered 1, 2, 3 up to that of the job": """
         SELECT FROM job j WHERE attempt <> (SELECT count(*) FROM attempt a WHERE a.job_id = j.id)
             OR attempt <> (SELECT coalesce(max(number), 0) FROM attempt a WHERE a.job_id = j.id)""",
     "only the newest attempt of a running job runs": """
@@ -97,22 +96,6 @@ LAWS = {
          GROUP BY j.id HAVING count(o.id) <> (j.status = 'succeeded')::int OR bool_or(o.attempt <> j.attempt)""",
 }
 BROKEN = " UNION ALL ".join(f"SELECT '{law}' AS law WHERE EXISTS ({broken})" for law, broken in LAWS.items())
-OBSERVE = """
-SELECT j.*, lease_until > now() AS leased, not_before <= now() AS due, deadline > now() AS ahead,
-       cancel_requested_at IS NOT NULL AS cancel, queued_at < now() - make_interval(secs => :long_ago) AS waited,
-       published_at < now() - make_interval(secs => :long_ago) AS sent_long_ago,
-       ARRAY(SELECT attempt FROM output WHERE job_id = j.id ORDER BY attempt) AS outputs,
-       (SELECT coalesce(jsonb_agg(jsonb_build_array(worker_id, status, steps_done) ORDER BY number), '[]')
-          FROM attempt WHERE job_id = j.id) AS attempts
-  FROM job j ORDER BY j.seed
-"""
-
-
-def observed(row: Row[Any]) -> JobModel:
-    sent = {None: Sent.NO, False: Sent.LATELY, True: Sent.LONG_AGO}[row.sent_long_ago]
-    attempts = tuple(AttemptModel(UUID(w), AttemptStatus(status), steps) for w, status, steps in row.attempts)
-    return JobModel(row.id, row.max_attempts, JobStatus(row.status), attempts, row.failures, row.worker_id, row.leased,
-                    row.due, row.ahead, row.cancel, sent, row.waited, tuple(row.outputs))  # fmt: skip
 
 
 # --- where it happens -------------------------------------------------------------------------------------------------
@@ -147,9 +130,6 @@ class Stage:
                 self.one.execute(text("UPDATE job SET seed = :seed WHERE id = :id"), {"seed": seed, "id": job.id})
             world.jobs.append(job)
         return world
-
-    def jobs(self) -> list[JobModel]:
-        return [observed(row) for row in self.look.execute(text(OBSERVE), {"long_ago": LONG_AGO_S})]
 
     def broken(self) -> list[str]:
         return list(self.look.execute(text(BROKEN)).scalars())
@@ -246,7 +226,7 @@ class Lifecycle(RuleBasedStateMachine):
             answers = self.stage.together(one, other, self.world)
         else:
             answers = self.stage.behind(one, other, self.world, commit=how == "behind")
-        found, possible = self.stage.jobs(), []
+        found, possible = observe(self.stage.look), []
         for world, expected in self._orders(one, other, rolled_back=how == "behind a rollback"):
             if world.jobs == found and expected == answers[-len(expected) :]:
                 self.world = world
@@ -279,7 +259,7 @@ class Lifecycle(RuleBasedStateMachine):
             return
         answer = self.stage.do(self.stage.one, settled, self.world)
         assert answer == settled.expect(self.world, frozenset())
-        assert self.stage.jobs() == self.world.jobs
+        assert observe(self.stage.look) == self.world.jobs
 
     @invariant()
     def the_laws_hold(self) -> None:
@@ -303,4 +283,4 @@ def test_jobs_live_as_the_model_says_whatever_happens_in_whatever_order(database
     )
     with ExitStack() as stack:
         stage = Stage(database, stack)
-        run_state_machine_as_test(lambda: Lifecycle(stage), settings=profile)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(lambda: Lifecycle(stage), settings=profile)  # type: ignore[arg-type]

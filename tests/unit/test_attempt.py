@@ -70,3 +70,12 @@ def test_no_phase_begins_after_a_wish_to_stop() -> None:
     attempt.stop(Stop.DRAINED)
     with pytest.raises(AttemptStopped), attempt.phase("store"):
         pytest.fail("the phase began")
+
+
+def test_a_phase_that_is_under_way_counts_up_to_now() -> None:
+    attempt = make_attempt()
+    with attempt.phase("inference"):
+        first = attempt.measured().seconds["inference_s"]
+        assert attempt.measured().seconds["inference_s"] >= first >= 0
+    assert attempt.measured().seconds["inference_s"] >= first
+    assert attempt.measured().seconds == attempt.report.seconds

@@ -60,7 +60,7 @@ def test_a_value_is_allowed_or_not(rule: dict[str, Any], value: object, allowed:
 def test_a_refusal_tells_the_range_the_unit_what_was_found_and_the_default() -> None:
     with pytest.raises(ParameterInvalid) as caught:
         load_catalogue().card("opencv-telea").check(make_request(parameters={"radius": 500}))
-    assert caught.value.message == "radius of opencv-telea must be from 1 to 64 pixels, found 500 (default 5)."
+    assert caught.value.message == "radius of opencv-telea must be from 1 to 32 pixels, found 500 (default 5)."
     assert caught.value.field == "radius"
 
 

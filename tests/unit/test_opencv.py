@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from factories import make_image, make_mask
 from inpaint_core.catalogue import load_catalogue
-from inpaint_core.errors import OperatorError
+from inpaint_core.errors import OperatorError, ParameterInvalid
 from inpaint_worker.pipelines import Edit, Pipeline, build_pipeline
 
 MODELS = [name for name, card in load_catalogue().items() if card.family == "opencv"]
@@ -72,3 +72,12 @@ def test_a_family_that_the_worker_does_not_have_is_named() -> None:
     card = load_catalogue().card("opencv-telea").model_copy(update={"family": "unheard-of"})
     with pytest.raises(OperatorError, match="unheard-of"):
         build_pipeline(card)
+
+
+def test_what_would_take_opencv_many_minutes_is_refused_before_it_begins(pipeline: Pipeline) -> None:
+    image = np.zeros((3000, 4000, 3), np.uint8)
+    region = np.zeros((3000, 4000), np.bool_)
+    region[:, :3000] = True
+    edit = Edit(image, region, 1, parameters=pipeline.card.resolve({"radius": 32}))
+    with pytest.raises(ParameterInvalid, match=r"9,000,000 masked pixels.*at most 16\.7"):
+        pipeline.run(edit, lambda _d, _t: None)

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
 
@@ -38,6 +39,7 @@ class Attempt:
         self.report = AttemptReport()
         self.phase_name = "fetch"
         self.moved_at = time.monotonic()
+        self._phase_began: float | None = None
         self.on_device = False
         self._stop: Stop | None = None
         self._stop_lock = threading.Lock()
@@ -47,12 +49,20 @@ class Attempt:
         """Count the block's seconds as `<name>_s`."""
         self.check()
         self.phase_name = name
-        started = self.moved_at = time.monotonic()
+        self._phase_began = self.moved_at = time.monotonic()
         try:
             yield
         finally:
-            seconds = self.report.seconds
-            seconds[name + "_s"] = seconds.get(name + "_s", 0.0) + time.monotonic() - started
+            self.report = self.measured()
+            self._phase_began = None
+
+    def measured(self) -> AttemptReport:
+        """The report as of now: the phase that is under way counts up to here, even if it never ends."""
+        seconds = dict(self.report.seconds)
+        if self._phase_began is not None:
+            column = self.phase_name + "_s"
+            seconds[column] = seconds.get(column, 0.0) + time.monotonic() - self._phase_began
+        return replace(self.report, seconds=seconds)
 
     def step(self, done: int, total: int) -> None:
         """The step callback of pipelines: note progress, and stop here if the attempt should end."""

@@ -14,12 +14,13 @@ from inpaint_db.claims import StoredOutput, finish, requeue
 from inpaint_db.queries import job_statuses
 from inpaint_db.session import Database
 from sqlalchemy import Connection
+from structlog.stdlib import BoundLogger
 
 from inpaint_worker.attempt import Attempt, Stop
 
 #: How long a result waits for a Postgres that is away; then its lease has run out and the relay decides.
 _PATIENCE_S = 300
-log = get_logger("inpaint.worker")
+_log = get_logger("inpaint.worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +31,24 @@ class Outcome:
     database: Database
     attempt: Attempt
 
+    @property
+    def log(self) -> BoundLogger:
+        """Bound here, since attempts are also ended from threads that know nothing of the job."""
+        return _log.bind(job_id=str(self.attempt.claimed.job_id), attempt=self.attempt.claimed.number)
+
     def succeeded(self, outputs: Sequence[StoredOutput]) -> None:
         """The outputs are stored."""
-        claimed, report = self.attempt.claimed, self.attempt.report
+        claimed, report = self.attempt.claimed, self.attempt.measured()
         if self._write(lambda c: finish(c, claimed, JobStatus.SUCCEEDED, report, outputs)):
-            log.info("job_succeeded", **{name: round(value, 3) for name, value in report.seconds.items()})
+            self.log.info("job_succeeded", **{name: round(value, 3) for name, value in report.seconds.items()})
 
     def ended(self, status: JobStatus, error: InpaintError) -> None:
         """The job is over without an output."""
-        claimed, report = self.attempt.claimed, self.attempt.report
+        claimed, report = self.attempt.claimed, self.attempt.measured()
         if self._write(
             lambda c: finish(c, claimed, status, report, error_code=error.code, error_message=error.message)
         ):
-            log.warning(f"job_{status.value}", code=error.code, reason=error.message)
+            self.log.warning(f"job_{status.value}", code=error.code, reason=error.message)
 
     def again_or_failed(self, error: InpaintError) -> None:
         """Back into the queue after a pause, or failed if this was the last attempt."""
@@ -52,7 +58,7 @@ class Outcome:
             return
         pause = backoff_s(claimed.failures, self.settings.backoff_s, self.settings.backoff_max_s)
         if self._requeue(counts=True, pause_s=pause, error=error):
-            log.warning("job_again_later", code=error.code, reason=error.message, pause_s=round(pause, 1))
+            self.log.warning("job_again_later", code=error.code, reason=error.message, pause_s=round(pause, 1))
 
     def stopped(self, reason: Stop) -> None:
         """Somebody or something wanted the end of the attempt."""
@@ -65,17 +71,19 @@ class Outcome:
                 self._end_quietly(JobStatus.EXPIRED, "deadline_passed", error)
             case Stop.DRAINED:
                 if self._requeue(counts=False, pause_s=0, error=None):
-                    log.info("job_handed_back")
+                    self.log.info("job_handed_back")
             case Stop.FENCED:
-                log.warning("job_fenced_off", reason="its lease ran out and another attempt was opened or it was ended")
+                self.log.warning(
+                    "job_fenced_off", reason="its lease ran out and another attempt was opened or it was ended"
+                )
 
     def _end_quietly(self, status: JobStatus, code: str, error: InpaintError) -> None:
-        claimed, report = self.attempt.claimed, self.attempt.report
+        claimed, report = self.attempt.claimed, self.attempt.measured()
         if self._write(lambda c: finish(c, claimed, status, report, error_code=code, error_message=error.message)):
-            log.info(f"job_{status.value}")
+            self.log.info(f"job_{status.value}")
 
     def _requeue(self, *, counts: bool, pause_s: float, error: InpaintError | None) -> bool:
-        claimed, report = self.attempt.claimed, self.attempt.report
+        claimed, report = self.attempt.claimed, self.attempt.measured()
         code, message = (error.code, error.message) if error else (None, None)
         return self._write(
             lambda c: requeue(
@@ -95,7 +103,9 @@ class Outcome:
             job_id = self.attempt.claimed.job_id
             with self.database.read() as connection:
                 found = job_statuses(connection, [job_id]).get(job_id)
-            log.warning("not_recorded", reason="the attempt is no longer the current one", job_is=found)
+            self.log.warning("not_recorded", reason="the attempt is no longer the current one", job_is=found)
         except ServiceUnavailable as error:
-            log.error("not_recorded", reason=error.message, then="the lease runs out and the relay requeues the job")
+            self.log.error(
+                "not_recorded", reason=error.message, then="the lease runs out and the relay requeues the job"
+            )
         return False

@@ -13,6 +13,7 @@ from inpaint_fleet.cli import (
     demo,
     doctor,
     flower,
+    gc,
     jobs,
     models,
     prices,
@@ -85,5 +86,6 @@ app.command("flower", rich_help_panel=_SERVE)(flower.flower)
 app.add_typer(db.app, name="db", rich_help_panel=_MANAGE)
 app.add_typer(prices.app, name="prices", rich_help_panel=_MANAGE)
 app.add_typer(storage.app, name="storage", rich_help_panel=_MANAGE)
+app.command("gc", rich_help_panel=_MANAGE)(gc.gc)
 app.add_typer(config.app, name="config", rich_help_panel=_MANAGE)
 app.add_typer(bench.app, name="bench", rich_help_panel=_MANAGE)

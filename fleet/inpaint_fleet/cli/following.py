@@ -74,10 +74,22 @@ def fetch(client: InpaintClient, view: JobView, path: Path) -> Path:
         written = client.download(view.id, path)
     except OSError as error:
         raise cannot_write(path, error) from None
-    stored = Path(view.output_uri or "").suffix.lower()
-    if stored and written.suffix and _format(written.suffix) != _format(stored):
-        console.note(f"the output is stored as {stored[1:].upper()} and was written as it is, into {written.name}")
+    _convert(written)
     return written
+
+
+def _convert(path: Path) -> None:
+    """Outputs are stored as PNG. A name that ends otherwise asks for another format, which loses a little."""
+    from PIL import Image
+
+    wanted = Image.registered_extensions().get(path.suffix.lower())
+    if wanted not in ("JPEG", "WEBP"):
+        return
+    with Image.open(path) as stored:
+        picture = stored.convert("RGB") if wanted == "JPEG" else stored.copy()
+        profile = stored.info.get("icc_profile")
+    picture.save(path, wanted, quality=95, icc_profile=profile)
+    console.note(f"{path.name} was written as {wanted}, which is not exact; name it .png to keep every pixel")
 
 
 def make_folder(folder: Path) -> None:
@@ -86,10 +98,6 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from None
-
-
-def _format(suffix: str) -> str:
-    return {".jpeg": ".jpg", ".tiff": ".tif"}.get(suffix.lower(), suffix.lower())
 
 
 def _ended_as(status: str) -> str:

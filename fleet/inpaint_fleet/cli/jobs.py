@@ -89,7 +89,7 @@ def get(job_id: Id, as_json: options.Json = False) -> None:
         ("attempts", f"{job.attempt} ({job.failures} failed of at most {job.max_attempts})"),
         ("took", wording.seconds(job.total_s) or None), ("seconds", wording.phases(job) or None),
         ("peak memory", wording.size(job.peak_memory_bytes) or None),
-        ("cost", wording.usd(job.cost_usd) or f"unknown: {job.cost_unknown_reason}"),
+        ("cost", wording.cost(job).removeprefix("cost ")),
         ("source", job.source_uri), ("mask", job.mask_uri), ("output", job.output_uri),
     ]  # fmt: skip
     console.pairs([(name, value) for name, value in facts if value is not None])

@@ -15,6 +15,10 @@ _SENTENCES = {
         "{these} accepted and stored, but not sent to a worker yet: {reason} The relay sends what waits as soon as "
         "Redis takes it."
     ),
+    "prompt_ignored": "{model} works without a prompt and ignores it; it removes things and cannot add any.",
+    "mask_marks_most": (
+        "the mask marks {share} of the picture. White is repainted and black is kept: is it the other way round?"
+    ),
 }
 
 

@@ -64,9 +64,11 @@ def up(
 
 def down(data_dir: options.DataDir = None) -> None:
     """Stop what `inpaint up` started. Data stays."""
-    from inpaint_fleet.local.control import stop
+    from inpaint_fleet.local.control import state, stop
 
     folder = _folder(data_dir)
+    if state(folder).running:
+        console.tell(f"stopping the stack in {folder}; a job that is running may take up to a minute to end")
     stopped = stop(folder)
     console.say(f"stopped the stack in {folder}" if stopped else f"no stack runs in {folder}")
 

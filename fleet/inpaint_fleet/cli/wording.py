@@ -63,6 +63,8 @@ def phases(job: JobView) -> str:
 
 def cost(job: JobView) -> str:
     """What it cost, or why that is not known."""
+    if job.cost_usd is not None and job.cost_unknown_reason:
+        return f"cost at least {usd(job.cost_usd)} (of one attempt it is unknown: {job.cost_unknown_reason})"
     if job.cost_usd is not None:
         return f"cost {usd(job.cost_usd)}"
     return f"cost unknown: {job.cost_unknown_reason}"
@@ -82,13 +84,17 @@ def why_not_done(job: JobView) -> str:
     """What holds a job up, how far it is, or what went wrong with it."""
     if job.status == "queued":
         if job.waiting_for is None:
-            return "queued: waits for its worker" if not job.attempt else "queued again"
+            if not job.attempt:
+                return "queued: waits for its worker"
+            return "queued again" + (f": {job.error_message}" if job.error_message else "")
         hint = f". Start one with `inpaint worker {job.model}`" if job.waiting_for.startswith("no worker") else ""
-        return f"queued: {job.waiting_for}{hint}"
+        before = f" ({job.error_message})" if job.error_message else ""
+        return f"queued: {job.waiting_for}{hint}{before}"
     if job.status == "running":
         steps = f" {job.steps_done or 0} of {job.steps_total} steps" if job.steps_total else ""
         attempt = f" (attempt {job.attempt})" if job.attempt > 1 else ""
-        return f"running: {job.phase or 'starting'}{steps}{attempt}"
+        phase = {"gpu_wait": "waits for the job before it"}.get(job.phase or "", job.phase or "starting")
+        return f"running: {phase}{steps}{attempt}"
     if job.error_code:
         return f"{job.error_code}: {job.error_message}"
     return job.status.value

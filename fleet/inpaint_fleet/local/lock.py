@@ -28,7 +28,8 @@ def hold_lock(folder: DataFolder) -> Iterator[None]:
             pid = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             raise StackError(
                 f"A stack already runs in {folder.root}{f' (process {pid})' if pid else ''}. See it with "
-                "`inpaint status`, stop it with `inpaint down`, or choose another folder with --data-dir.",
+                "`inpaint status`, stop it with `inpaint down` (also to start it with other models), or choose another "
+                "folder with --data-dir.",
                 pid=int(pid) if pid.isdigit() else None,
                 path=str(folder.root),
             ) from None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from inpaint_core.card import ModelCard
+from inpaint_core.errors import ParameterInvalid
 
 from inpaint_worker.pipelines.base import Edit, Pixels, StepCallback
 
+#: Masked pixels times the radius squared: about three minutes of one core. Its time grows with both.
+_MOST_EFFORT = 2.5e9
 _METHODS = {"telea": cv2.INPAINT_TELEA, "ns": cv2.INPAINT_NS}
 
 
@@ -33,9 +36,21 @@ class OpenCvPipeline:
         """One step: cv2.inpaint cannot be interrupted."""
         on_step(0, 1)
         radius = float(edit.parameters["radius"])
+        _check_effort(edit, radius)
         painted = cv2.inpaint(edit.image, edit.region.astype(np.uint8) * 255, radius, self._method)
         on_step(1, 1)
         return np.asarray(painted, np.uint8)
+
+
+def _check_effort(edit: Edit, radius: float) -> None:
+    masked = int(edit.region.sum())
+    if masked * radius**2 > _MOST_EFFORT:
+        raise ParameterInvalid(
+            f"radius {radius:g} over {masked:,} masked pixels would take OpenCV many minutes, and it cannot be "
+            f"interrupted. Use a radius of at most {(_MOST_EFFORT / masked) ** 0.5:.1f}, or a smaller mask.",
+            field="radius",
+            masked_pixels=masked,
+        )
 
 
 def build(card: ModelCard) -> OpenCvPipeline:
