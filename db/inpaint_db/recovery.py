@@ -1,6 +1,7 @@
 """What the relay asks: which messages have to be sent, whose lease ran out, whose deadline passed.
 
-Any number of relays may ask at once: rows are taken with SKIP LOCKED.
+Any number of relays may ask at once: rows are taken with SKIP LOCKED. They are picked in a CTE that is materialised: a
+subquery with LIMIT and FOR UPDATE may run again for each row, and then takes more than its limit.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ class Unsent:
 
 # The grace leaves a producer the time between its commit and its own sending.
 _TAKE_UNSENT = text("""
-UPDATE job SET published_at = now()
- WHERE id IN (SELECT id FROM job
-               WHERE status = 'queued' AND published_at IS NULL AND not_before <= now()
-                 AND (attempt > 0 OR queued_at < now() - make_interval(secs => :grace_s))
-               ORDER BY not_before LIMIT :limit FOR UPDATE SKIP LOCKED)
-RETURNING id, model, priority, campaign, started_at IS NOT NULL AS recovered, not_before
+WITH unsent AS MATERIALIZED (
+    SELECT id FROM job
+     WHERE status = 'queued' AND published_at IS NULL AND not_before <= now()
+       AND (attempt > 0 OR queued_at < now() - make_interval(secs => :grace_s))
+     ORDER BY not_before LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+UPDATE job j SET published_at = now() FROM unsent WHERE j.id = unsent.id
+RETURNING j.id, j.model, j.priority, j.campaign, j.started_at IS NOT NULL AS recovered, j.not_before
 """)
 
 
@@ -44,12 +47,13 @@ def take_unsent(connection: Connection, *, grace_s: float, limit: int) -> list[U
 
 
 _FORGET_SENT = text("""
-UPDATE job SET published_at = NULL
- WHERE id IN (SELECT id FROM job
-               WHERE status = 'queued' AND model = ANY(:models)
-                 AND published_at < now() - make_interval(secs => :after_s)
-               LIMIT :limit FOR UPDATE SKIP LOCKED)
-RETURNING id
+WITH lost AS MATERIALIZED (
+    SELECT id FROM job
+     WHERE status = 'queued' AND model = ANY(:models) AND published_at < now() - make_interval(secs => :after_s)
+     LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+UPDATE job j SET published_at = NULL FROM lost WHERE j.id = lost.id
+RETURNING j.id
 """)
 
 
@@ -65,7 +69,7 @@ def forget_sent(connection: Connection, models: Collection[str], *, after_s: flo
 # Of every so many jobs that a queue starts, one is the longest waiting, if it has waited too long: so low priorities
 # and big campaigns are served at last, and cannot crowd out the rest. The model's row keeps several relays in step.
 _LIFT = text("""
-WITH due AS (
+WITH due AS MATERIALIZED (
     SELECT m.name FROM model m
      WHERE EXISTS (SELECT FROM job j WHERE j.model = m.name AND j.status = 'queued'
                       AND j.queued_at < now() - make_interval(secs => :after_s))
@@ -74,7 +78,7 @@ WITH due AS (
                                        WHERE j.model = m.name AND a.started_at > m.lifted_at LIMIT :share) AS counted)
                >= :share)
        FOR UPDATE OF m SKIP LOCKED
-), lifted AS (
+), lifted AS MATERIALIZED (
     SELECT oldest.id FROM due, LATERAL (
         SELECT j.id FROM job j
          WHERE j.model = due.name AND j.status = 'queued' AND j.not_before <= now()
@@ -122,7 +126,7 @@ class Reclaimed:
 
 # After a restart of Postgres no worker could renew: leases are left alone until each had the time to.
 _RECLAIM = text("""
-WITH lost AS (
+WITH lost AS MATERIALIZED (
     SELECT j.id, j.attempt, j.worker_id FROM job j
      WHERE j.status = 'running' AND j.lease_until < now()
        AND pg_postmaster_start_time() < now() - make_interval(secs => :lease_s)
@@ -155,13 +159,15 @@ def reclaim_lost(connection: Connection, *, lease_s: float, limit: int) -> list[
 
 
 _EXPIRE = text("""
-UPDATE job
+WITH late AS MATERIALIZED (
+    SELECT id FROM job WHERE status = 'queued' AND deadline <= now() LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+UPDATE job j
    SET status = 'expired', finished_at = now(), error_code = 'deadline_passed',
        error_message = 'The deadline ' || to_char(deadline AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"') ||
                        ' passed before a worker was free. Submit it again with a later one.'
- WHERE id IN (SELECT id FROM job WHERE status = 'queued' AND deadline <= now()
-               LIMIT :limit FOR UPDATE SKIP LOCKED)
-RETURNING id
+  FROM late WHERE j.id = late.id
+RETURNING j.id
 """)
 
 

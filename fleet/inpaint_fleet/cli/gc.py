@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -104,7 +105,7 @@ def _show(cleaned: Cleaned) -> None:
 def _telling() -> Iterator[Callable[[str, Cleaned], None]]:
     """Progress on stderr: a line that changes in place, or one every few seconds."""
     told = time.monotonic()
-    every = 0.1 if console.on_terminal(_stderr()) else _TELL_EVERY_S
+    every = 0.1 if console.on_terminal(sys.stderr) else _TELL_EVERY_S
     with console.live_line() as line:
 
         def tell(step: str, cleaned: Cleaned) -> None:
@@ -116,8 +117,3 @@ def _telling() -> Iterator[Callable[[str, Cleaned], None]]:
 
         yield tell
 
-
-def _stderr() -> Any:
-    import sys
-
-    return sys.stderr

@@ -22,6 +22,9 @@ _SENTENCES = {
 }
 
 
+_told: set[str] = set()
+
+
 def show_warnings_as_notes() -> None:
     """Call once before a client command works. Long-running commands set up logging instead."""
     structlog.configure(
@@ -36,8 +39,12 @@ def _tell(_logger: WrappedLogger, _method: str, event: EventDict) -> NoReturn:
     template = _SENTENCES.get(name)
     if template:
         jobs = event.get("jobs")
-        console.note(template.format(**event, these="1 job is" if jobs == 1 else f"{jobs} jobs are"))
+        sentence = template.format(**event, these="1 job is" if jobs == 1 else f"{jobs} jobs are")
     else:
         facts = ", ".join(f"{key} {value}" for key, value in event.items())
-        console.note(name.replace("_", " ") + (f" ({facts})" if facts else ""))
+        sentence = name.replace("_", " ") + (f" ({facts})" if facts else "")
+    # A batch of thousands may give the same reason thousands of times.
+    if sentence not in _told:
+        _told.add(sentence)
+        console.note(sentence)
     raise structlog.DropEvent
