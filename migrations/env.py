@@ -29,12 +29,18 @@ def run(connection: Connection) -> None:
         transaction_per_migration=False,
         compare_server_default=True,
     )
+    head = ScriptDirectory.from_config(context.config).get_current_head()
+    if context.config.attributes.get("direction") == "upgrade" and _revision(connection) == head:
+        return  # nothing to do, and nobody who reads a view has to wait
     # Views depend on columns and hold nothing: they are dropped first and made anew from their files afterwards.
     drop_views(connection)
     context.run_migrations()
-    head = ScriptDirectory.from_config(context.config).get_current_head()
-    if head is not None and MigrationContext.configure(connection).get_current_revision() == head:
+    if head is not None and _revision(connection) == head:
         create_views(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 given = context.config.attributes.get("connection")

@@ -18,7 +18,7 @@ from factories import make_output, try_claim
 from inpaint_core.status import AttemptStatus, JobStatus, WorkerState
 from inpaint_db.claims import AttemptReport, Claimed, Progress, finish, renew, requeue
 from inpaint_db.presence import WorkerIdentity
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, text
 
 #: Leases and pauses last an hour, and what is older than half of one is long ago.
 HOUR_S = 3600
@@ -60,7 +60,6 @@ class JobModel:
     waited: bool = False  #: in its queue for long
     outputs: tuple[int, ...] = ()  #: attempts that stored one
 
-    to_send: bool = field(default=True, compare=False)
     to_mark: bool = field(default=False, compare=False)
     first_wait: bool = field(default=True, compare=False)
     messages: int = field(default=0, compare=False)
@@ -91,6 +90,29 @@ class World:
     def copy(self) -> World:
         """Another, whose jobs may change."""
         return replace(self, jobs=[copy(job) for job in self.jobs])
+
+
+_OBSERVE = """
+SELECT j.*, lease_until > now() AS leased, not_before <= now() AS due, deadline > now() AS ahead,
+       cancel_requested_at IS NOT NULL AS cancel, queued_at < now() - make_interval(secs => :long_ago) AS waited,
+       published_at < now() - make_interval(secs => :long_ago) AS sent_long_ago,
+       ARRAY(SELECT attempt FROM output WHERE job_id = j.id ORDER BY attempt) AS outputs,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(worker_id, status, steps_done) ORDER BY number), '[]')
+          FROM attempt WHERE job_id = j.id) AS attempts
+  FROM job j ORDER BY j.seed
+"""
+
+
+def observe(connection: Connection) -> list[JobModel]:
+    """All jobs as they stand in the database, in the order of their seeds."""
+    return [_observed(row) for row in connection.execute(text(_OBSERVE), {"long_ago": LONG_AGO_S})]
+
+
+def _observed(row: Row[Any]) -> JobModel:
+    sent = {None: Sent.NO, False: Sent.LATELY, True: Sent.LONG_AGO}[row.sent_long_ago]
+    attempts = tuple(AttemptModel(UUID(w), AttemptStatus(status), steps) for w, status, steps in row.attempts)
+    return JobModel(row.id, row.max_attempts, JobStatus(row.status), attempts, row.failures, row.worker_id, row.leased,
+                    row.due, row.ahead, row.cancel, sent, row.waited, tuple(row.outputs))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -149,8 +171,8 @@ class End(Operation, ABC):
     number: int = 0
 
     def settle(self, world: World) -> Self | None:
-        number = len(world.jobs[self.job].attempts) - self.back
-        return replace(self, number=number) if number >= 1 else None
+        newest = len(world.jobs[self.job].attempts)
+        return replace(self, number=max(newest - self.back, 1)) if newest else None
 
     def report(self) -> AttemptReport:
         """Tells the attempts apart."""
@@ -211,16 +233,21 @@ class GiveBack(End):
 
 @dataclass(frozen=True)
 class Beat(Operation):
-    """A heartbeat for every attempt that the worker ever had in hand: it may have slept through the end of any."""
+    """A heartbeat for every attempt that the worker ever had in hand, or for those that it slept through the end of."""
 
     worker: int
     steps: int
+    ended: bool
     attempts: tuple[tuple[int, int], ...] = ()
 
     def settle(self, world: World) -> Self:
-        worker = world.workers[self.worker].id
-        attempts = ((i, n, a) for i, job in enumerate(world.jobs) for n, a in enumerate(job.attempts, 1))
-        return replace(self, attempts=tuple((i, n) for i, n, a in attempts if a.worker == worker))
+        attempts = tuple(
+            (index, number)
+            for index, job in enumerate(world.jobs)
+            for number, attempt in enumerate(job.attempts, 1)
+            if attempt.worker == world.workers[self.worker].id and not (self.ended and job.holds(number))
+        )
+        return replace(self, attempts=attempts)
 
     def expect(self, world: World, locked: Set[UUID]) -> tuple[Set[tuple[UUID, int]], Set[tuple[UUID, int]]]:
         held = []

@@ -12,9 +12,9 @@ from factories import MODEL, make_request
 from inpaint_core.ids import new_id
 from inpaint_core.status import AttemptStatus, JobStatus
 from inpaint_db.queries import retry_jobs
-from inpaint_db.recovery import expire_queued, forget_sent, reclaim_lost, take_unsent
+from inpaint_db.recovery import expire_queued, forget_sent, overdue_jobs, reclaim_lost, take_unsent
 from inpaint_db.submissions import NewJob, Submitted, insert_jobs, mark_published, request_cancel
-from lifecycle_model import LONG_AGO_S, JobModel, Operation, Sent, World
+from lifecycle_model import LONG_AGO_S, Claim, GiveBack, JobModel, Operation, Sent, World
 from sqlalchemy import Connection, text
 
 #: A lease that Postgres has certainly been up longer than.
@@ -78,23 +78,6 @@ class Retry(Operation):
 
 
 # --- producers --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Send(Operation):
-    """The producer sends the message of a job that it has committed."""
-
-    job: int
-
-    def settle(self, world: World) -> Self | None:
-        return self if world.jobs[self.job].to_send else None
-
-    def expect(self, world: World, locked: Set[UUID]) -> None:
-        job = world.jobs[self.job]
-        job.to_send, job.to_mark, job.messages = False, True, job.messages + 1
-
-    def perform(self, connection: Connection, world: World) -> None:
-        """Redis is not part of this."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +148,7 @@ class ForgetSent(Sweep):
         return len(super().expect(world, locked))
 
     def perform(self, connection: Connection, world: World) -> int:
-        return forget_sent(connection, [MODEL], after_s=LONG_AGO_S, limit=_ALL)
+        return forget_sent(connection, overdue_jobs(connection, MODEL, after_s=LONG_AGO_S), after_s=LONG_AGO_S)
 
 
 @dataclass(frozen=True)
@@ -253,3 +236,26 @@ class TimePasses(Operation):
 
     def perform(self, connection: Connection, world: World) -> None:
         connection.execute(text(f"UPDATE job SET {self.moment} WHERE id = :id"), {"id": world.jobs[self.job].id})
+
+
+@dataclass(frozen=True)
+class GoOn:
+    """Whatever leads the job on."""
+
+    job: int
+    worker: int
+
+    def settle(self, world: World) -> Operation | None:
+        """What that is now."""
+        job = world.jobs[self.job]
+        match job.status:
+            case JobStatus.QUEUED if job.ahead is False:
+                return Expire()
+            case JobStatus.QUEUED if not job.due:
+                return TimePasses(self.job, Moment.PAUSE)
+            case JobStatus.QUEUED:
+                return TakeUnsent() if job.sent is Sent.NO and job.attempts else Claim(self.job, self.worker)
+            case JobStatus.RUNNING:
+                return GiveBack(self.job, 0).settle(world) if job.leased else Reclaim()
+            case _:
+                return Retry(self.job)

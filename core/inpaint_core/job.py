@@ -66,21 +66,26 @@ class JobRequest(BaseModel):
     @classmethod
     def _no_nul(cls, value: str | None) -> str | None:
         # Postgres text cannot hold it, and nobody types it.
-        if value is not None and "\x00" in value:
-            raise ValueError("must not contain NUL characters")
+        if value is not None:
+            _refuse_unstorable(value)
         return value
 
     @field_validator("tags", "parameters")
     @classmethod
     def _no_nul_inside(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if any("\x00" in text for pair in value.items() for text in pair if isinstance(text, str)):
-            raise ValueError("must not contain NUL characters")
+        for pair in value.items():
+            for text in pair:
+                if isinstance(text, str):
+                    _refuse_unstorable(text)
         return value
 
     @field_validator("deadline")
     @classmethod
     def _utc(cls, value: datetime | None) -> datetime | None:
-        return value.astimezone(UTC) if value else None
+        try:
+            return value.astimezone(UTC) if value else None
+        except OverflowError:
+            raise ValueError("must be a time before the year 10000") from None
 
     def with_seed(self) -> JobRequest:
         """The same request with its seed decided, so that what ran can be run again."""
@@ -107,6 +112,13 @@ class JobMessage(BaseModel):
 
     version: Literal[1] = CONTRACT_VERSION
     request: JobRequest | None = None
+
+
+def _refuse_unstorable(text: str) -> None:
+    if "\x00" in text:
+        raise ValueError("must not contain NUL characters")
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError("must not contain lone surrogates")
 
 
 def parse_request(data: dict[str, Any]) -> JobRequest:

@@ -7,6 +7,7 @@ costs a pause, and a doubled one is refused at the claim. Why each setting is as
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,16 @@ class WakeUp:
     step: int = last_step(Priority.NORMAL)
 
 
+@functools.cache
+def _queue(model: str) -> Any:
+    # An object, not a name: Celery knows the names of this catalogue only, and raises QueueNotFound (a KeyError) for a
+    # job whose model a newer client, or an older release, brought into the database.
+    from kombu.entity import Exchange, Queue
+
+    name = queue_name(model)
+    return Queue(name, Exchange("", type="direct"), routing_key=name)  # type: ignore[no-untyped-call]
+
+
 def send_wake_ups(app: Celery, wake_ups: Iterable[WakeUp]) -> int:
     """Send messages, many to a round trip; returns how many. `BrokerUnavailable` if Redis does not take them."""
     sent = 0
@@ -111,7 +122,7 @@ def send_wake_ups(app: Celery, wake_ups: Iterable[WakeUp]) -> int:
                 TASK_NAME,
                 kwargs={"version": CONTRACT_VERSION},
                 task_id=str(wake.job_id),
-                queue=queue_name(wake.model),
+                queue=_queue(wake.model),
                 priority=wake.step,
                 ignore_result=True,
                 retry=False,

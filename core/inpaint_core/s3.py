@@ -65,7 +65,8 @@ class S3Store:
             try:
                 size = int(response.headers.get("Content-Length", 0))
                 # Without a length, one byte too many tells that it is too large.
-                data = b"" if size > max_bytes else bytes(response.read(None if size else max_bytes + 1))
+                # As it is stored: an object marked `Content-Encoding: gzip` would be unpacked without any limit.
+                data = b"" if size > max_bytes else bytes(response.read(max_bytes + 1, decode_content=False))
             finally:
                 response.close()
                 response.release_conn()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -59,7 +60,7 @@ class Settings(BaseSettings):
     s3_url: str | None = Field(None, description="S3 endpoint, e.g. https://minio.example.com:9000")
     s3_access_key: str | None = Field(None, description="S3 access key")
     s3_secret_key: SecretStr | None = Field(None, description="S3 secret key")
-    s3_bucket: str = Field("inpaint", min_length=3, max_length=63, description="Bucket of inputs and outputs")
+    s3_bucket: str = Field("inpaint", description="Bucket of inputs and outputs")
     s3_region: str = Field("us-east-1", description="Region that requests are signed for")
     s3_read_buckets: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Other buckets that jobs may name objects in, separated by commas"
@@ -124,7 +125,7 @@ class Settings(BaseSettings):
         if value is None:
             return None
         wanted = {
-            "redis_url": ("redis", "rediss", "unix"),
+            "redis_url": ("redis", "rediss"),
             "postgres_url": ("postgresql", "postgres", "postgresql+psycopg"),
         }[info.field_name]
         parts = _split_url(value.get_secret_value())
@@ -132,6 +133,13 @@ class Settings(BaseSettings):
             raise ValueError(f"must begin with {' or '.join(s + '://' for s in wanted[:2])}")
         if not parts.hostname and "host=" not in parts.query and parts.scheme != "unix":
             raise ValueError("must name a host, as in " + wanted[0] + "://user:password@host:port/name")
+        return value
+
+    @field_validator("s3_bucket")
+    @classmethod
+    def _bucket_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
+            raise ValueError("must have 3 to 63 small letters, digits, dots or hyphens, as S3 wants it")
         return value
 
     @field_validator("s3_url")

@@ -95,6 +95,9 @@ class ObjectStore(Protocol):
     def list_pages(self, prefix: str) -> Iterator[list[ObjectEntry]]:
         """Objects of `bucket` below `prefix`, 1,000 at a time. Those of a page may be removed before the next."""
 
+    def check(self) -> None:
+        """Raise unless the store answers, accepts the keys and holds the bucket."""
+
     def presigned_get(self, ref: ObjectRef, expires_s: int) -> str:
         """A URL that anybody may fetch the object from, for `expires_s` seconds."""
 

@@ -98,6 +98,8 @@ class Renewed:
     held: frozenset[tuple[UUID, int]]
     #: Attempts that somebody wants to end.
     canceled: frozenset[tuple[UUID, int]]
+    #: Whether the worker is still entered. If not (a restored database), it can claim nothing.
+    registered: bool = True
 
 
 _RENEW = text("""
@@ -106,15 +108,18 @@ WITH beat AS (
                          CAST(:done AS int[]), CAST(:total AS int[]))
                   AS b(job_id, number, phase, steps_done, steps_total)
 ), alive AS (
-    UPDATE worker SET seen_at = now(), state = :state WHERE id = :worker_id
+    UPDATE worker SET seen_at = now(), state = :state WHERE id = :worker_id RETURNING id
 ), told AS (
     UPDATE attempt a SET phase = b.phase, steps_done = b.steps_done, steps_total = b.steps_total
       FROM beat b WHERE a.job_id = b.job_id AND a.number = b.number AND a.status = 'running'
+), renewed AS (
+    UPDATE job j SET lease_until = now() + make_interval(secs => :lease_s)
+      FROM beat b
+     WHERE j.id = b.job_id AND j.attempt = b.number AND j.status = 'running' AND j.worker_id = :worker_id
+    RETURNING j.id, j.attempt, j.cancel_requested_at IS NOT NULL AS canceled
 )
-UPDATE job j SET lease_until = now() + make_interval(secs => :lease_s)
-  FROM beat b
- WHERE j.id = b.job_id AND j.attempt = b.number AND j.status = 'running' AND j.worker_id = :worker_id
-RETURNING j.id, j.attempt, j.cancel_requested_at IS NOT NULL AS canceled
+SELECT r.id, r.attempt, r.canceled, EXISTS (SELECT FROM alive) AS registered
+  FROM (SELECT) AS always LEFT JOIN renewed r ON true
 """)
 
 
@@ -136,8 +141,9 @@ def renew(
         },
     ).all()
     return Renewed(
-        frozenset((row.id, row.attempt) for row in rows),
+        frozenset((row.id, row.attempt) for row in rows if row.id is not None),
         frozenset((row.id, row.attempt) for row in rows if row.canceled),
+        rows[0].registered,
     )
 
 

@@ -49,9 +49,7 @@ class Job(Base):
     submitted_at: Mapped[Now]
     queued_at: Mapped[Now] = mapped_column(doc="When it last entered the queue")
     published_at: Mapped[datetime | None] = mapped_column(doc="When its message was last sent; NULL: not yet")
-    started_at: Mapped[datetime | None] = mapped_column(
-        doc="Start of the newest attempt; a retry by hand clears it"
-    )
+    started_at: Mapped[datetime | None] = mapped_column(doc="Start of the newest attempt; a retry by hand clears it")
     finished_at: Mapped[datetime | None]
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]

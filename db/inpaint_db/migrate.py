@@ -56,7 +56,9 @@ def downgrade(settings: Settings, revision: str) -> tuple[str | None, str | None
 def _migrate(settings: Settings, direction: str, revision: str) -> tuple[str | None, str | None]:
     with Database(settings, application="inpaint-migrate") as database, database.begin() as connection:
         before = current_revision(connection)
-        getattr(command, direction)(alembic_config(connection), revision)
+        config = alembic_config(connection)
+        config.attributes["direction"] = direction
+        getattr(command, direction)(config, revision)
         return before, current_revision(connection)
 
 

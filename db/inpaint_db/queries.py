@@ -63,7 +63,7 @@ SELECT j.id, j.model, j.status, j.prompt, j.seed, j.parameters, j.campaign, j.ta
        r.cost_unknown_reason, j.source_uri, j.mask_uri, r.output_uri, o.sha256 AS output_sha256,
        j.error_code, j.error_message
   FROM job j
-  JOIN job_report r ON r.id = j.id
+  JOIN LATERAL (SELECT * FROM job_report v WHERE v.id = j.id OFFSET 0) r ON true  -- else: the view of every job
   LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempt
   LEFT JOIN output o ON o.uri = r.output_uri
 """  # noqa: S608  (names of columns, not input)

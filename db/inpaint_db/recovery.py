@@ -47,23 +47,40 @@ def take_unsent(connection: Connection, *, grace_s: float, limit: int) -> list[U
 
 
 _FORGET_SENT = text("""
-WITH lost AS MATERIALIZED (
-    SELECT id FROM job
-     WHERE status = 'queued' AND model = ANY(:models) AND published_at < now() - make_interval(secs => :after_s)
-     LIMIT :limit FOR UPDATE SKIP LOCKED
-)
-UPDATE job j SET published_at = NULL FROM lost WHERE j.id = lost.id
-RETURNING j.id
+UPDATE job SET published_at = NULL
+ WHERE id = ANY(:ids) AND status = 'queued' AND published_at < now() - make_interval(secs => :after_s)
 """)
 
 
-def forget_sent(connection: Connection, models: Collection[str], *, after_s: float, limit: int) -> int:
-    """Have the messages of queued jobs sent again, for models whose queue in Redis turned out to be empty.
+def forget_sent(connection: Connection, job_ids: Collection[UUID], *, after_s: float) -> int:
+    """Have the messages of queued jobs sent again, since Redis turned out to have lost them.
 
     Harmless if a message is only just being delivered: the claim refuses the second.
     """
-    rows = connection.execute(_FORGET_SENT, {"models": list(models), "after_s": after_s, "limit": limit}).all()
-    return len(rows)
+    return connection.execute(_FORGET_SENT, {"ids": list(job_ids), "after_s": after_s}).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """How many queued jobs of a model had their message sent a while ago."""
+
+    model: str
+    jobs: int
+
+
+_OVERDUE = "status = 'queued' AND published_at < now() - make_interval(secs => :after_s)"
+_COUNT_OVERDUE = text(f"SELECT model, count(*) AS jobs FROM job WHERE {_OVERDUE} GROUP BY model")  # noqa: S608
+_OVERDUE_JOBS = text(f"SELECT id FROM job WHERE {_OVERDUE} AND model = :model")  # noqa: S608
+
+
+def count_overdue(connection: Connection, *, after_s: float) -> list[Overdue]:
+    """Models with queued jobs whose message was sent longer ago than `after_s`, and how many those are."""
+    return [Overdue(row.model, row.jobs) for row in connection.execute(_COUNT_OVERDUE, {"after_s": after_s})]
+
+
+def overdue_jobs(connection: Connection, model: str, *, after_s: float) -> set[UUID]:
+    """Those jobs of one model."""
+    return set(connection.execute(_OVERDUE_JOBS, {"after_s": after_s, "model": model}).scalars())
 
 
 # Of every so many jobs that a queue starts, one is the longest waiting, if it has waited too long: so low priorities
@@ -100,16 +117,6 @@ def lift_longest_waiting(connection: Connection, *, after_s: float, share: int) 
     """
     rows = connection.execute(_LIFT, {"after_s": after_s, "share": share}).all()
     return [Unsent(row.id, row.model, Priority(row.priority), row.campaign, True) for row in rows]
-
-
-_WAITING_MODELS = text("""
-SELECT DISTINCT model FROM job WHERE status = 'queued' AND published_at < now() - make_interval(secs => :after_s)
-""")
-
-
-def models_waiting(connection: Connection, *, after_s: float) -> list[str]:
-    """Models with queued jobs whose message was sent long ago."""
-    return list(connection.execute(_WAITING_MODELS, {"after_s": after_s}).scalars())
 
 
 @dataclass(frozen=True, slots=True)

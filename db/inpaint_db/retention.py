@@ -5,7 +5,7 @@ Nothing here is asked for what a queued or running job needs, and no transaction
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from uuid import UUID
@@ -29,7 +29,7 @@ class Keep:
     failed_days: int | None = None
 
 
-#: No job is old enough to go: what is asked with this counts every row that is there.
+#: No job may go: what is asked with this heeds every row that is there.
 EVERYTHING = Keep()
 
 # Whether the job `j` was kept long enough. A table whose rows need their jobs for ever, such as the trials of a
@@ -55,7 +55,7 @@ _REFERENCED_OBJECTS = f"""
     SELECT j.mask_uri FROM job j
      WHERE j.mask_sha256 IS NULL AND j.mask_uri = ANY(:uris) AND NOT {_PAST}"""  # noqa: S608
 
-_UNUSED = f"NOT EXISTS (SELECT FROM ({_REFERENCED_IMAGES}) r WHERE r.sha256 = i.sha256)"  # noqa: S608
+_UNUSED = f"NOT EXISTS (SELECT FROM ({_REFERENCED_IMAGES}) r WHERE r.sha256 = i.sha256)"
 _LONG_UNUSED = "i.last_used_at < now() - make_interval(secs => :grace_s)"
 
 
@@ -136,22 +136,22 @@ def delete_past(connection: Connection, keep: Keep, *, limit: int) -> list[Delet
 # --- outputs ----------------------------------------------------------------------------------------------------------
 
 # An attempt that has ended never runs again, so what is left over once stays so: no lock is needed.
-_LEFT_OVER = text(f"""
-SELECT k.uri, CASE WHEN j.id IS NULL THEN 'job_gone' ELSE 'attempt_ended' END AS reason
+_LEFT_OVER = text("""
+SELECT k.uri, j.id IS NOT NULL AS known
   FROM unnest(CAST(:uris AS text[]), CAST(:jobs AS uuid[]), CAST(:numbers AS int[])) AS k(uri, job_id, number)
-  LEFT JOIN job j ON j.id = k.job_id AND NOT {_PAST}
+  LEFT JOIN job j ON j.id = k.job_id
   LEFT JOIN attempt a ON a.job_id = k.job_id AND a.number = k.number
  WHERE a.status IS DISTINCT FROM 'running' AND NOT EXISTS (SELECT FROM output o WHERE o.uri = k.uri)
-""")  # noqa: S608
+""")
 
 
-def left_over(connection: Connection, objects: Sequence[tuple[str, UUID, int]], keep: Keep) -> dict[str, str]:
-    """Which of these objects (address, job, attempt) no output names and no running attempt may still enter, and why:
-    `attempt_ended`, or `job_gone` (also if `keep` lets the job go).
+def left_over(connection: Connection, objects: Sequence[tuple[str, UUID, int]]) -> dict[str, bool]:
+    """Which of these objects (address, job, attempt) no output names and no running attempt may still enter; and
+    whether the job is there, so that the attempt is known to have ended without them.
     """
     uris, jobs, numbers = zip(*objects, strict=True) if objects else ((), (), ())
-    values = {"uris": list(uris), "jobs": list(jobs), "numbers": list(numbers), **asdict(keep)}
-    return {row.uri: row.reason for row in connection.execute(_LEFT_OVER, values)}
+    values = {"uris": list(uris), "jobs": list(jobs), "numbers": list(numbers)}
+    return {row.uri: row.known for row in connection.execute(_LEFT_OVER, values)}
 
 
 # --- inputs -----------------------------------------------------------------------------------------------------------
@@ -215,9 +215,7 @@ ON CONFLICT DO NOTHING RETURNING sha256
 """)
 
 
-def take_unused(
-    connection: Connection, inputs: Sequence[Input], *, recorded: bool, grace_s: float
-) -> list[Input]:
+def take_unused(connection: Connection, inputs: Sequence[Input], *, recorded: bool, grace_s: float) -> list[Input]:
     """Lock those of the inputs that are still unused, and delete their rows. In the same transaction delete the
     objects: until it commits, nobody can begin to use them; if it does not, the rows are back.
 
@@ -229,8 +227,7 @@ def take_unused(
     locked = set(connection.execute(statement, {"shas": shas, "grace_s": grace_s}).scalars())
     # A new statement sees what was committed before the lock; after it, nobody can insert a reference.
     here = [each for each in inputs if each.sha256 in locked]
-    with_row, without = unused_inputs(connection, here, EVERYTHING, grace_s=grace_s)
-    taken = [*with_row, *without]
+    taken, _ = unused_inputs(connection, here, EVERYTHING, grace_s=grace_s)
     gone = {each.sha256 for each in taken} if recorded else locked
     connection.execute(text("DELETE FROM image WHERE sha256 = ANY(:shas)"), {"shas": sorted(gone)})
     return taken
@@ -243,14 +240,16 @@ SELECT max(i.sha256) AS last,
 """)  # noqa: S608
 
 
-def unused_images(connection: Connection, keep: Keep, *, grace_s: float, limit: int) -> Iterable[list[str]]:
-    """Every image that no job names and nobody used within `grace_s`: `limit` rows of `image` are looked at a time."""
-    after: str | None = ""
-    while after is not None:
-        values = {"after": after, "limit": limit, "grace_s": grace_s, **asdict(keep)}
-        row = connection.execute(_PAGE, values).one()
-        after = row.last
-        yield list(row.unused)
+def unused_images(
+    connection: Connection, after: str, keep: Keep, *, grace_s: float, limit: int
+) -> tuple[str | None, list[str]]:
+    """Of the next `limit` images behind `after`: the last, and those that no job names and nobody used for long.
+
+    Begin with "" and go on with the last; it is None at the end.
+    """
+    values = {"after": after, "limit": limit, "grace_s": grace_s, **asdict(keep)}
+    row = connection.execute(_PAGE, values).one()
+    return row.last, list(row.unused)
 
 
 _DELETE_UNUSED = text(f"DELETE FROM image i WHERE sha256 = ANY(:shas) AND {_UNUSED}")  # noqa: S608

@@ -94,6 +94,13 @@ class Database:
                 "Run: inpaint db upgrade",
                 **facts,
             )
+        if state == "2BP01":
+            return OperatorError(f"Postgres at {self.address}: {text}. Drop what of your own depends on it first.")
+        if state in ("55P03", "57014"):
+            return DatabaseUnavailable(
+                f"Postgres at {self.address} is busy: {text}. Another session holds a lock, or it took too long.",
+                **facts,
+            )
         if state in ("53100", "58030") or "No space left on device" in text:
             return DiskFull(f"Postgres at {self.address} has no disk space left. Free some, then try again.", **facts)
         if isinstance(error, exc.TimeoutError) or self._is_away(error, state):

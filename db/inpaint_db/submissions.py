@@ -94,6 +94,8 @@ _COLUMNS = """id, model, source_uri, source_sha256, mask_uri, mask_sha256, promp
 _INSERT_JOBS = text(f"""
 INSERT INTO job ({_COLUMNS})
 SELECT {_COLUMNS} FROM jsonb_populate_recordset(NULL::job, :rows)
+-- In one order, so that two submissions with the same keys wait for each other instead of both.
+ORDER BY idempotency_key
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id
 """).bindparams(bindparam("rows", type_=JSONB))  # noqa: S608  (names of columns, not input)
 
@@ -202,7 +204,7 @@ def mark_published(connection: Connection, job_ids: Sequence[UUID]) -> None:
 
 _MARK_PUBLISHED = text("""
 WITH hurry AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-UPDATE job SET published_at = now() FROM hurry WHERE id = ANY(:ids) AND status = 'queued'
+UPDATE job SET published_at = now() FROM hurry WHERE id = ANY(:ids) AND status = 'queued' AND attempt = 0
 """)
 
 

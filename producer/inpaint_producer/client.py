@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -19,7 +18,7 @@ from inpaint_core.status import JobStatus, Priority
 from inpaint_core.storage import ObjectRef
 
 from inpaint_producer.polling import pauses
-from inpaint_producer.spec import ImageSource, JobSpec
+from inpaint_producer.spec import ImageSource, JobSpec, take_portion
 
 if TYPE_CHECKING:
     from inpaint_core.s3 import S3Store
@@ -130,8 +129,9 @@ class InpaintClient:
         Call `check` on each first to learn of all mistakes beforehand.
         """
         specs = iter(specs)
-        for first in itertools.count(0, CHUNK):
-            chunk = list(itertools.islice(specs, CHUNK))
+        first = 0
+        while True:
+            chunk = take_portion(specs, CHUNK)
             if not chunk:
                 return
             try:
@@ -140,6 +140,7 @@ class InpaintClient:
                 if isinstance(facts := getattr(error, "facts", None), dict) and "index" in facts:
                     facts["index"] += first
                 raise
+            first += len(chunk)
 
     def check(self, spec: JobSpec) -> None:
         """Raise what submitting `spec` would raise; nothing is stored."""

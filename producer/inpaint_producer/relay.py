@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable
 
 from inpaint_core.catalogue import Catalogue
@@ -16,10 +17,8 @@ from inpaint_core.fairness import FIRST_STEP
 from inpaint_core.log import get_logger
 from inpaint_core.queues import (
     WakeUp,
-    broker_errors,
     connect_redis,
     make_celery,
-    queue_depths,
     send_wake_ups,
 )
 from inpaint_core.settings import Settings
@@ -28,15 +27,15 @@ from inpaint_db.migrate import require_current
 from inpaint_db.recovery import (
     Unsent,
     expire_queued,
-    forget_sent,
     lift_longest_waiting,
-    models_waiting,
     reclaim_lost,
     take_unsent,
 )
 from inpaint_db.session import Database
 from sqlalchemy import Connection
 
+from inpaint_producer.cleaning import start_cleaning
+from inpaint_producer.losses import Losses
 from inpaint_producer.ordering import InLine, wake_ups
 
 #: Rows of one sweep: a flushed Redis with 50,000 jobs behind it is refilled in portions, each its own transaction.
@@ -56,12 +55,15 @@ class Relay:
         self._app = make_celery(settings, catalogue, for_producer=True)
         self._redis = connect_redis(settings)
         self._alarm = RelayAlarm(self._database)
+        self._losses = Losses(settings, self._database, self._redis)
+        self._unwell_at = float("-inf")
 
     def run(self, stop: threading.Event, on_sweep: Callable[[], None] = lambda: None) -> None:
         """Sweep every `sweep_s` until `stop` is set; outages are waited for. Raises `SchemaBehind` at the start."""
         with self._database.read() as connection:
             require_current(connection)
         log.info("relay_started", sweep_s=self._settings.sweep_s, lease_s=self._settings.lease_s)
+        cleaning = start_cleaning(self._settings, stop)
         pause = self._settings.sweep_s
         while not stop.is_set():
             try:
@@ -69,20 +71,33 @@ class Relay:
                 pause = 0 if busy else self._settings.sweep_s
             except (RetryableError, OperatorError) as error:
                 pause = min(max(pause, self._settings.sweep_s) * 2, _LONGEST_PAUSE_S)
+                self._unwell_at = time.monotonic()
                 log.warning("relay_waits", reason=error.message, next_try_s=round(pause, 1))
+            except Exception:
+                pause = min(max(pause, self._settings.sweep_s) * 2, _LONGEST_PAUSE_S)
+                log.exception("relay_sweep_failed", next_try_s=round(pause, 1))
             on_sweep()
             # A little jitter keeps several relays from sweeping in step.
             self._alarm.wait(pause * random.uniform(0.9, 1.1), stop)  # noqa: S311  (not a secret)
+        if cleaning is not None:
+            cleaning.join(timeout=_LONGEST_PAUSE_S)
         log.info("relay_stopped")
 
     def sweep(self) -> bool:
         """Everything once; True if a portion was full, so that more is waiting."""
+        began = time.monotonic()
         full = [self._reclaim() >= _LIMIT, self._expire() >= _LIMIT, self._send() >= _LIMIT]
         self._lift()
-        self._notice_losses()
+        self._losses.look()
+        if time.monotonic() - began > self._settings.heartbeat_s:
+            # Somebody holds a lock on the table: workers cannot renew either, and it is not their fault.
+            self._unwell_at = time.monotonic()
         return any(full)
 
     def _reclaim(self) -> int:
+        # Whatever kept this relay from the database kept workers from renewing, too: they get a lease's time first.
+        if time.monotonic() - self._unwell_at < self._settings.lease_s:
+            return 0
         with self._database.begin() as connection:
             lost = reclaim_lost(connection, lease_s=self._settings.lease_s, limit=_LIMIT)
         for job in lost:
@@ -117,22 +132,6 @@ class Relay:
                 send_wake_ups(self._app, _wake_ups(connection, jobs))
         for job in jobs:
             log.info("job_lifted", job_id=str(job.id), model=job.model, waited_over_s=self._settings.ageing_s)
-
-    def _notice_losses(self) -> None:
-        """Queued jobs whose queue is empty have lost their messages, e.g. with a Redis that was flushed."""
-        after_s = self._settings.republish_after_s
-        with self._database.read() as connection:
-            waiting = models_waiting(connection, after_s=after_s)
-        if not waiting:
-            return
-        with broker_errors(self._settings):
-            empty = [model for model, depth in queue_depths(self._redis, waiting).items() if depth == 0]
-        if not empty:
-            return
-        with self._database.begin() as connection:
-            forgotten = forget_sent(connection, empty, after_s=after_s, limit=_LIMIT)
-        if forgotten:
-            log.warning("messages_lost", jobs=forgotten, models=empty)
 
     def close(self) -> None:
         """Close all connections."""

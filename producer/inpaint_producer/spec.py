@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 #: A path, `s3://bucket/key`, encoded bytes, or a PIL image (which is stored as PNG).
 ImageSource: TypeAlias = "str | Path | bytes | Image"
+
+
+#: Encoded images of one portion that are in memory together; decoded they are larger, but only eight at a time.
+_PORTION_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +58,28 @@ class JobSpec:
                 "idempotency_key": self.idempotency_key,
             }
         )
+
+
+def take_portion(specs: Iterator[JobSpec], count: int) -> list[JobSpec]:
+    """At most `count` of the specs, fewer if their images are large."""
+    portion: list[JobSpec] = []
+    size, seen = 0, set()
+    for spec in itertools.islice(specs, count):
+        portion.append(spec)
+        for image in (spec.source, spec.mask):
+            if id(image) not in seen:
+                seen.add(id(image))
+                size += _encoded_size(image)
+        if size > _PORTION_BYTES:
+            break
+    return portion
+
+
+def _encoded_size(image: ImageSource) -> int:
+    """About how many bytes reading it will take; what cannot be read will be told of later."""
+    if isinstance(image, bytes):
+        return len(image)
+    if isinstance(image, str | Path):
+        path = Path(image)
+        return path.stat().st_size if path.is_file() else 0
+    return image.width * image.height * 3

@@ -490,7 +490,7 @@ def test_without_s3_nothing_is_accepted_and_the_address_is_named(settings: Setti
     with InpaintClient(without) as client, quickly(), away:
         client.submit(make_image(), make_mask(), model=MODEL)
     with database.read() as connection:
-        assert [count(connection, table) for table in ("job", "image")] == [0, 0]
+        assert count(connection, "job") == 0
 
 
 def test_a_client_goes_on_when_postgres_and_s3_have_come_back(

@@ -4,7 +4,7 @@ import pytest
 from factories import job_row, let_time_pass, make_job, make_jobs, make_running, make_worker, row, try_claim
 from inpaint_core.status import JobStatus, Priority, WorkerState
 from inpaint_db.claims import AttemptReport, Progress, renew, requeue
-from inpaint_db.recovery import expire_queued, forget_sent, models_waiting, reclaim_lost, take_unsent
+from inpaint_db.recovery import count_overdue, expire_queued, forget_sent, overdue_jobs, reclaim_lost, take_unsent
 from inpaint_db.session import Database
 from inpaint_db.submissions import mark_published, request_cancel
 from sqlalchemy import Connection, text
@@ -155,28 +155,37 @@ def test_two_relays_share_what_has_to_be_sent(database: Database) -> None:
 # --- lost messages ----------------------------------------------------------------------------------------------------
 
 
-def test_jobs_that_were_sent_long_ago_are_waiting(connection: Connection) -> None:
+def test_jobs_that_were_sent_long_ago_are_overdue(connection: Connection) -> None:
     job_id = make_job(connection)
     mark_published(connection, [job_id])
-    assert models_waiting(connection, after_s=15) == []
+    assert count_overdue(connection, after_s=15) == []
     let_time_pass(connection, job_id, 16)
-    assert models_waiting(connection, after_s=15) == ["opencv-telea"]
+    assert [(entry.model, entry.jobs) for entry in count_overdue(connection, after_s=15)] == [("opencv-telea", 1)]
+    assert overdue_jobs(connection, "opencv-telea", after_s=15) == {job_id}
+    assert overdue_jobs(connection, "opencv-ns", after_s=15) == set()
 
 
-def test_forgotten_messages_are_sent_again_for_the_models_whose_queue_was_empty_alone(connection: Connection) -> None:
-    empty, full = make_job(connection), make_job(connection, model="opencv-ns")
-    mark_published(connection, [empty, full])
-    for job_id in (empty, full):
+def test_forgotten_messages_and_no_others_are_sent_again(connection: Connection) -> None:
+    lost, kept = make_job(connection), make_job(connection)
+    mark_published(connection, [lost, kept])
+    for job_id in (lost, kept):
         let_time_pass(connection, job_id, 16)
-    assert forget_sent(connection, ["opencv-telea"], after_s=15, limit=10) == 1
-    assert [job.id for job in take_unsent(connection, grace_s=2, limit=10)] == [empty]
+    assert forget_sent(connection, [lost], after_s=15) == 1
+    assert [job.id for job in take_unsent(connection, grace_s=2, limit=10)] == [lost]
+
+
+def test_a_producer_that_is_late_to_say_that_it_sent_does_not_hide_a_requeue(connection: Connection) -> None:
+    claimed = make_running(connection)
+    requeue(connection, claimed, AttemptReport(), counts=False)
+    mark_published(connection, [claimed.job_id])
+    assert [job.id for job in take_unsent(connection, grace_s=2, limit=10)] == [claimed.job_id]
 
 
 def test_a_running_job_has_no_message_to_lose(connection: Connection) -> None:
     claimed = make_running(connection)
     connection.execute(text("UPDATE job SET published_at = now() - interval '1 h'"))
-    assert models_waiting(connection, after_s=15) == []
-    assert forget_sent(connection, ["opencv-telea"], after_s=15, limit=10) == 0
+    assert count_overdue(connection, after_s=15) == []
+    assert forget_sent(connection, [claimed.job_id], after_s=15) == 0
     assert job_row(connection, claimed.job_id)["status"] == "running"
 
 

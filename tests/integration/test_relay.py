@@ -92,6 +92,44 @@ def test_a_flushed_redis_is_filled_again(relay: Relay, client: InpaintClient, re
     assert queue_depths(redis, [MODEL]) == {MODEL: 5}
 
 
+def test_single_losses_behind_a_backlog_are_found(
+    relay: Relay, client: InpaintClient, redis: Redis, database: Database
+) -> None:
+    list(client.submit_many([make_spec() for _ in range(30)]))
+    lists = [name for name in redis_lists(MODEL) if redis.llen(name)]
+    for name in lists:
+        redis.lpop(name)
+    age(database, 60)
+    relay.sweep()
+    relay.sweep()
+    assert queue_depths(redis, [MODEL]) == {MODEL: 30}
+
+
+def test_a_job_of_a_model_that_the_relay_does_not_know_is_sent_like_any_other(
+    relay: Relay, database: Database, redis: Redis
+) -> None:
+    with database.begin() as connection:
+        job_id = make_job(connection)
+        connection.execute(text("INSERT INTO model (name, family, card) VALUES ('from-the-future', 'x', '{}')"))
+        connection.execute(text("UPDATE job SET model = 'from-the-future' WHERE id = :id"), {"id": job_id})
+        make_job(connection)
+    age(database, 60)
+    relay.sweep()
+    assert queue_depths(redis, [MODEL, "from-the-future"]) == {MODEL: 1, "from-the-future": 1}
+
+
+def test_leases_are_left_alone_for_a_while_after_the_database_was_slow(
+    relay: Relay, database: Database, settings: Settings
+) -> None:
+    with database.begin() as connection:
+        claimed = make_running(connection, lease_s=settings.lease_s)
+    age(database, 60)
+    relay._unwell_at = time.monotonic()
+    relay.sweep()
+    with database.read() as connection:
+        assert job_row(connection, claimed.job_id)["status"] == "running"
+
+
 def test_a_job_whose_worker_fell_silent_comes_back_ahead_of_the_backlog(
     relay: Relay, settings: Settings, database: Database, redis: Redis
 ) -> None:

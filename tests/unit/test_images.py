@@ -129,10 +129,10 @@ def test_limits_come_from_the_settings() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
-def test_an_animation_is_refused_with_the_number_of_its_frames(kind: str) -> None:
+def test_an_animation_is_refused(kind: str) -> None:
     frames = [make_image(seed=seed) for seed in range(3)]
     data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
-    with pytest.raises(UnreadableImage, match="The source has 3 frames; send one still picture"):
+    with pytest.raises(UnreadableImage, match="The source has several frames; send one still picture"):
         inspect_image(data, LIMITS)
 
 

@@ -121,7 +121,7 @@ def test_settings_cannot_be_changed_after_they_were_read() -> None:
         ("S3_URL", "minio:9000", "must be http://host:port or https://host:port"),
         ("S3_URL", "http://minio:9000/bucket", "only scheme, host and port"),
         ("S3_URL", "http://minio:99999", "number up to 65535"),
-        ("S3_BUCKET", "a", "at least 3 characters"),
+        ("S3_BUCKET", "a", "must have 3 to 63 small letters"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_was_found_and_the_fix(

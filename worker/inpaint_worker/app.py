@@ -18,6 +18,7 @@ from inpaint_core.job import TASK_NAME
 from inpaint_core.log import get_logger
 from inpaint_core.queues import make_celery, queue_name
 from inpaint_core.settings import Settings
+from kombu import compression
 
 from inpaint_worker.intake import Intake
 
@@ -60,6 +61,9 @@ def drop_senseless(task: Any, app: Celery, consumer: Any, **options: Any) -> Cal
 
 def make_worker_app(settings: Settings, card: ModelCard, intake: Intake) -> Celery:
     """The Celery application of a worker: the queue of `card`, and the one task."""
+    # A compressed message of some hundred bytes unpacks to gigabytes before anybody can look at it. None is sent, so
+    # none is unpacked; kombu has no setting for that.
+    compression._decoders.clear()
     app = make_celery(settings, [card.name])
     app.conf.update(worker_pool="threads", worker_concurrency=settings.worker_threads)
 

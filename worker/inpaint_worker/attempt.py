@@ -40,7 +40,6 @@ class Attempt:
         self.phase_name = "fetch"
         self.moved_at = time.monotonic()
         self._phase_began: float | None = None
-        self.on_device = False
         self._stop: Stop | None = None
         self._stop_lock = threading.Lock()
 

@@ -1,9 +1,8 @@
-"""The heartbeat: one statement that renews every lease, reports progress and brings back cancels. And the watchdog."""
+"""The heartbeat: one statement that renews every lease, reports progress and brings back cancels."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 from inpaint_core.errors import OperatorError, RetryableError
@@ -23,15 +22,14 @@ class Heartbeat:
     """Beats in a thread of its own, from the worker's registration to its end."""
 
     def __init__(
-        self, settings: Settings, database: Database, worker: WorkerIdentity, on_hang: Callable[[Attempt], None]
+        self, settings: Settings, database: Database, worker: WorkerIdentity, on_unknown: Callable[[], None]
     ) -> None:
-        """`on_hang` is called with an attempt that made no step within its time; it does not return."""
+        """`on_unknown` is called when the database no longer knows this worker; it does not return."""
         self.state = WorkerState.LOADING
-        self.ticked_at = time.monotonic()
         self._settings = settings
         self._database = database
         self._worker = worker
-        self._on_hang = on_hang
+        self._on_unknown = on_unknown
         self._attempts: dict[object, Attempt] = {}
         self._lock = threading.Lock()
         self._end = threading.Event()
@@ -62,15 +60,8 @@ class Heartbeat:
         with self._lock:
             return list(self._attempts.values())
 
-    @property
-    def healthy(self) -> bool:
-        """The thread beats; whether Postgres answers is another matter."""
-        return time.monotonic() - self.ticked_at < max(10 * self._settings.heartbeat_s, 30)
-
     def _run(self) -> None:
         while not self._end.wait(self._settings.heartbeat_s):
-            self.ticked_at = time.monotonic()
-            self._watch()
             self._beat()
 
     def _beat(self) -> None:
@@ -93,14 +84,11 @@ class Heartbeat:
         if self._away:
             log.info("heartbeat_back")
         self._away = False
+        if not answer.registered:
+            log.error("worker_unknown", reason="the database does not know this worker any more; was it restored?")
+            self._on_unknown()
         for attempt in asked:
             if attempt.key in answer.canceled:
                 attempt.stop(Stop.CANCELED)
             elif attempt.key not in answer.held and attempt in self.running():
                 attempt.stop(Stop.FENCED)
-
-    def _watch(self) -> None:
-        limit = self._settings.step_timeout_s
-        for attempt in self.running():
-            if attempt.on_device and time.monotonic() - attempt.moved_at > limit:
-                self._on_hang(attempt)

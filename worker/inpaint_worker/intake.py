@@ -62,6 +62,10 @@ class Intake:
             # How this job ended has been recorded; neighbours that were loading go back to the queue.
             log.error("worker_must_exit", code=error.code, reason=error.message)
             leave(self._settings, self._database, self._runner.heartbeat, EXIT_UNTRUSTED)
+        except Exception:
+            log.exception("message_put_back", job_id=task_id, pause_s=_PAUSE_S)
+            time.sleep(_PAUSE_S)
+            raise Reject("unexpected", requeue=True) from None
 
     def _accept(self, job_id: UUID, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Insert the job if the message brings its whole request; False if it was refused."""
@@ -76,7 +80,10 @@ class Intake:
             return True
         except RequestError as error:
             log.warning("message_refused", job_id=str(job_id), code=error.code, reason=error.message)
-            self._keep(job_id, None if isinstance(error, IdempotencyConflict) else request, error)
+            # A request for another model is kept without its inputs: tried again it would run on this one.
+            ours = request is not None and request.model == self._card.name
+            keep = ours and not isinstance(error, IdempotencyConflict)
+            self._keep(job_id, request if keep else None, error)
             return False
 
     def _read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> JobRequest | None:

@@ -60,6 +60,13 @@ class Outcome:
         if self._requeue(counts=True, pause_s=pause, error=error):
             self.log.warning("job_again_later", code=error.code, reason=error.message, pause_s=round(pause, 1))
 
+    def again_later(self, error: InpaintError) -> None:
+        """Back into the queue after a pause, without counting: an outage is not the job's fault, however long."""
+        number = self.attempt.claimed.number
+        pause = backoff_s(min(number - 1, 20), self.settings.backoff_s, self.settings.backoff_max_s)
+        if self._requeue(counts=False, pause_s=pause, error=error):
+            self.log.warning("job_again_later", code=error.code, reason=error.message, pause_s=round(pause, 1))
+
     def stopped(self, reason: Stop) -> None:
         """Somebody or something wanted the end of the attempt."""
         match reason:

@@ -57,11 +57,9 @@ class Resident:
 
     @contextlib.contextmanager
     def _on_device(self, attempt: Attempt) -> Iterator[None]:
-        attempt.on_device = True
         counted = memory.reset_peak()
         try:
             yield
         finally:
-            attempt.on_device = False
             if counted and (peak := memory.peak_bytes()):
                 attempt.report.peak_memory_bytes, attempt.report.peak_memory_kind = peak, memory.KIND

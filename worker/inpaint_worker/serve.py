@@ -15,6 +15,7 @@ from inpaint_core.catalogue import load_catalogue
 from inpaint_core.errors import InpaintError, ModelRetired, StepHung
 from inpaint_core.log import get_logger
 from inpaint_core.patience import patiently
+from inpaint_core.queues import broker_errors, connect_redis
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
 from inpaint_core.status import WorkerState
@@ -35,7 +36,10 @@ from inpaint_worker.outcome import Outcome
 from inpaint_worker.pipelines import Pipeline, build_pipeline
 from inpaint_worker.resident import Resident
 from inpaint_worker.task import JobRunner
+from inpaint_worker.watchdog import Watchdog
 
+#: A worker that starts together with its servers waits for them.
+_SERVICES_PATIENCE_S = 60
 log = get_logger("inpaint.worker")
 
 
@@ -52,8 +56,7 @@ def run_worker(settings: Settings, card: ModelCard, pipeline: Pipeline, store: O
     settings.need("Redis")
     signal.signal(signal.SIGTERM, _leave)  # until Celery takes the signals over: stop while loading
     with Database(settings, application=f"inpaint-worker {card.name}"[:63]) as database:
-        # A worker that starts together with Postgres waits for it, as it would wait for Redis.
-        patiently(lambda: _check_schema(database), for_s=60)
+        patiently(lambda: _check_schema(database), for_s=_SERVICES_PATIENCE_S)
         with database.begin() as connection:
             worker = register_worker(
                 connection,
@@ -65,23 +68,29 @@ def run_worker(settings: Settings, card: ModelCard, pipeline: Pipeline, store: O
             )
         log.info("worker_loading", model=card.name, worker_id=str(worker.id))
         heartbeat = Heartbeat(
-            settings, database, worker, on_hang=lambda hung: _hung(settings, database, heartbeat, hung)
+            settings, database, worker, on_unknown=lambda: leave(settings, database, heartbeat, EXIT_UNTRUSTED)
         )
+        watchdog = Watchdog(settings, heartbeat, on_hang=lambda attempt: _hung(settings, database, heartbeat, attempt))
         drain = Drain(settings, database, heartbeat)
         resident = Resident(pipeline)
         health = None
         if settings.health_port:
             health = HealthServer(
                 settings,
-                alive=lambda: heartbeat.healthy,
-                ready=lambda: heartbeat.state is WorkerState.READY and heartbeat.healthy,
+                alive=lambda: watchdog.healthy,
+                ready=lambda: heartbeat.state is WorkerState.READY and watchdog.healthy,
             )
         heartbeat.start()
+        watchdog.start()
         try:
+            # A worker that could neither fetch nor hear of jobs must not say that it is ready.
+            patiently(store.check, for_s=_SERVICES_PATIENCE_S)
+            patiently(lambda: _check_broker(settings), for_s=_SERVICES_PATIENCE_S)
             resident.load()
             runner = JobRunner(settings, database, store, worker, resident, heartbeat)
             return _consume(settings, card, database, runner, drain)
         finally:
+            watchdog.stop()
             heartbeat.stop()
             if health:
                 health.close()
@@ -109,6 +118,11 @@ def _consume(settings: Settings, card: ModelCard, database: Database, runner: Jo
 def _check_schema(database: Database) -> None:
     with database.read() as connection:
         require_current(connection)
+
+
+def _check_broker(settings: Settings) -> None:
+    with broker_errors(settings), connect_redis(settings) as redis:
+        redis.ping()
 
 
 def _say_stopped(database: Database, worker_id: object) -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from inpaint_core.errors import GpuOutOfMemory, InpaintError, ObjectChanged, RequestError, WorkerMustExit
+from inpaint_core.errors import (
+    GpuOutOfMemory,
+    InpaintError,
+    ObjectChanged,
+    OperatorError,
+    RequestError,
+    ServiceUnavailable,
+    WorkerMustExit,
+)
 from inpaint_core.images import Limits
 from inpaint_core.log import get_logger
 from inpaint_core.patience import patiently
@@ -30,6 +39,8 @@ from inpaint_worker.resident import Resident
 #: How long an attempt waits out an object store that is away, before and after the device was used.
 _FETCH_PATIENCE_S = 5
 _STORE_PATIENCE_S = 120
+#: A worker rests so long after a job that an outage kept it from.
+_AWAY_S = 1
 log = get_logger("inpaint.worker")
 
 
@@ -86,6 +97,10 @@ class JobRunner:
                 outcome.ended(JobStatus.FAILED, error)
             else:
                 outcome.again_or_failed(error)
+        except (ServiceUnavailable, OperatorError) as error:
+            # Nothing is wrong with the job. The pause keeps one worker from putting back a whole queue at once.
+            outcome.again_later(error)
+            time.sleep(_AWAY_S)
         except InpaintError as error:
             outcome.again_or_failed(error)
         except Exception as error:

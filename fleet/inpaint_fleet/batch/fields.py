@@ -62,12 +62,19 @@ def seed(text: str) -> int:
         raise InvalidRequest(f"seed {text!r} must be an integer.", field="seed") from None
 
 
+#: Longer spans are slips, and some would end after the last year that there is.
+_LONGEST_S = 10 * 365 * 86_400
+
+
 def span_s(text: str) -> float:
     """A length of time in seconds: 90s, 30m, 2h, 1d."""
     match = _SPAN.fullmatch(text.strip().lower())
     if not match:
         raise InvalidRequest(f"{text!r} is not a length of time; write 90s, 30m, 2h or 1d.")
-    return float(match[1]) * _UNIT_S[match[2]]
+    seconds = float(match[1]) * _UNIT_S[match[2]]
+    if seconds > _LONGEST_S:
+        raise InvalidRequest(f"{text!r} is longer than ten years.")
+    return seconds
 
 
 def deadline(text: str, now: datetime | None = None) -> datetime:
@@ -82,7 +89,10 @@ def deadline(text: str, now: datetime | None = None) -> datetime:
             f"deadline {text!r} must be a time from now (30m, 2h) or in ISO 8601 ({now:%Y-%m-%dT%H:%M}Z).",
             field="deadline",
         ) from None
-    moment = moment.astimezone(UTC)
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(f"deadline {text!r} is too far away.", field="deadline") from None
     if moment <= now:
         raise InvalidRequest(f"deadline {text!r} has passed (it is {now:%Y-%m-%d %H:%M:%S} UTC).", field="deadline")
     return moment

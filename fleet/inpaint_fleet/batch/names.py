@@ -15,7 +15,16 @@ def output_names(rows: Sequence[Row]) -> dict[int, str]:
     wanted = {row.number: _safe(row.name) + (f".{row.model}" if several else "") for row in rows}
     # Case is folded, for disks that do the same.
     times = Counter(name.casefold() for name in wanted.values())
-    return {number: f"{name}-{number}" if times[name.casefold()] > 1 else name for number, name in wanted.items()}
+    taken = {name for name, count in times.items() if count == 1}
+    names = {}
+    for number, name in wanted.items():
+        if times[name.casefold()] > 1:
+            name = f"{name}-{number}"
+            while name.casefold() in taken:
+                name = f"{name}-{number}"
+            taken.add(name.casefold())
+        names[number] = name
+    return names
 
 
 def _safe(name: str) -> str:

@@ -90,12 +90,15 @@ def chaos(
     afterwards. Exit status 1 if a promise was broken.
     """
     import json
+    import logging
 
     from inpaint_benchmark.chaos.report import as_data, table
     from inpaint_benchmark.chaos.run import Result, Run, run_chaos
 
     from inpaint_fleet.cli import console
 
+    # That a Redis which was killed on purpose is away need not be told.
+    logging.getLogger("inpaint").setLevel(logging.ERROR)
     results: list[Result] = []
     until = time.monotonic() + 60 * minutes
     while not results or time.monotonic() < until:

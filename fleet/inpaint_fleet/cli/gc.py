@@ -116,4 +116,3 @@ def _telling() -> Iterator[Callable[[str, Cleaned], None]]:
             line(f"{step}: {cleaned.looked_at:,} objects looked at, {cleaned.total.count:,} rows and objects found")
 
         yield tell
-

@@ -231,5 +231,5 @@ def _since(text: str) -> datetime:
         pass
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InvalidRequest(f"--since {text!r} must be 30m, 2h, 7d, or a time in ISO 8601.") from None
