@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up down status test lint types unit integration acceptance packaging docker-check bench-queue \
+.PHONY: help demo up down status test lint types unit integration acceptance packaging docker-check chaos chaos-baseline soak bench-queue \
 	format schema clean
 
 help:  ## Show what there is to make
@@ -31,7 +31,7 @@ status: $(VENV)/.installed  ## Show queues, workers, last jobs and disk
 
 # --- for developers --------------------------------------------------------------------------------------------------
 
-test: lint types unit integration acceptance packaging docker-check  ## Run every check and test, as CI does
+test: lint types unit integration chaos acceptance packaging docker-check  ## Run every check and test, as CI does
 	@echo "Every check and test has passed."
 
 lint: $(VENV)/.developer  ## Style, formatting and layers
@@ -63,6 +63,16 @@ packaging: $(VENV)/.developer  ## The wheel, its contents, and the light client
 docker-check: $(VENV)/.developer  ## Dockerfiles and compose file (linted and checked, not built)
 	@echo "==> docker files"
 	@$(BIN)/pytest tests/packaging/test_docker.py -q $(PYTEST_ARGS)
+
+chaos: $(VENV)/.developer  ## Break everything while 300 jobs run, and check that none is lost (MINUTES=30: for longer)
+	@echo "==> chaos"
+	@$(if $(MINUTES),$(BIN)/inpaint bench chaos --minutes $(MINUTES) --output chaos.json,$(BIN)/pytest tests/chaos -q -s $(PYTEST_ARGS))
+
+chaos-baseline: $(VENV)/.developer  ## The same faults on plain Celery
+	@$(BIN)/inpaint bench plain-celery
+
+soak: $(VENV)/.developer  ## 20,000 jobs through one worker: what grows?
+	@$(BIN)/inpaint bench soak
 
 bench-queue: $(VENV)/.developer  ## Measure submitting, per-job overhead and the idle time between jobs
 	@$(BIN)/inpaint bench queue

@@ -15,9 +15,9 @@ from redis import Redis
 
 #: Looking at every message of a queue is dear when it is long, and needed when fewer messages wait than jobs. Copies
 #: of messages can hide a loss from that count, so a queue is looked at from time to time, too.
-_LOOK_ANYWAY_S = 60
+_LOOK_ANYWAY_AFTER = 4  #: times republish_after_s
 _LONG_QUEUE = 10_000
-_LONG_LOOK_ANYWAY_S = 600
+_LONG_LOOK_ANYWAY_AFTER = 40
 _PORTION = 1000
 log = get_logger("inpaint.relay")
 
@@ -43,7 +43,8 @@ class Losses:
 
     def _suspicious(self, overdue: Overdue, depth: int) -> bool:
         since = time.monotonic() - self._looked_at.get(overdue.model, float("-inf"))
-        return depth < overdue.jobs or since > (_LOOK_ANYWAY_S if depth <= _LONG_QUEUE else _LONG_LOOK_ANYWAY_S)
+        times = _LOOK_ANYWAY_AFTER if depth <= _LONG_QUEUE else _LONG_LOOK_ANYWAY_AFTER
+        return depth < overdue.jobs or since > times * self._settings.republish_after_s
 
     def _look_at(self, overdue: Overdue) -> int:
         self._looked_at[overdue.model] = time.monotonic()

@@ -40,7 +40,7 @@ from inpaint_producer.ordering import InLine, wake_ups
 
 #: Rows of one sweep: a flushed Redis with 50,000 jobs behind it is refilled in portions, each its own transaction.
 _LIMIT = 1000
-_LONGEST_PAUSE_S = 15
+_LONGEST_PAUSE_S = 5
 #: Of so many jobs that a queue starts, one may be there because it has waited long.
 _LIFT_ONE_OF = 8
 log = get_logger("inpaint.relay")

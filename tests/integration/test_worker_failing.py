@@ -15,9 +15,11 @@ from inpaint_core.storage import ObjectRef
 from inpaint_db.session import Database
 from inpaint_producer import InpaintClient
 from inpaint_producer.relay import Relay
+from outages import Gate
 from processes import WorkerProcess
 from slow_jobs import LONG_S, MASK, SHORT_LEASE, SOURCE, attempts, ended, on_device, submit, until
 from slow_worker import SlowWorker
+from sqlalchemy import text
 
 
 class TestFailing:
@@ -48,6 +50,34 @@ class TestFailing:
         assert view.status is JobStatus.SUCCEEDED
         assert view.output_uri and f"/{job_id}/2/" in view.output_uri
         assert attempts(database, job_id) == [(1, "lost"), (2, "succeeded")]
+
+    def test_a_store_that_is_away_costs_no_attempt(
+        self,
+        start_slow: Callable[..., SlowWorker],
+        slow_client: InpaintClient,
+        relay: Relay,
+        database: Database,
+        settings: Settings,
+        gate: Callable[[str], Gate],
+    ) -> None:
+        assert settings.s3_url
+        door = gate(settings.s3_url)
+        start_slow(INPAINT_S3_URL=door.url)
+        door.shut()
+        job_id = submit(slow_client, "sleep 0.1")
+        view = until(slow_client, job_id, lambda view: view.status is JobStatus.QUEUED and view.attempt == 1)
+        assert (view.failures, view.error_code) == (0, "storage_unavailable")
+        door.open()
+        assert until(slow_client, job_id, ended, relay).status is JobStatus.SUCCEEDED
+        assert attempts(database, job_id)[0] == (1, "released")
+
+    def test_a_worker_that_the_database_does_not_know_any_more_leaves(
+        self, start_slow: Callable[..., SlowWorker], database: Database
+    ) -> None:
+        worker = start_slow()
+        with database.begin() as connection:
+            connection.execute(text("DELETE FROM worker"))
+        assert worker.process.wait(LONG_S) == 70
 
     def test_what_a_library_raises_is_tried_again_and_then_failed_with_its_words(
         self, start_slow: Callable[..., SlowWorker], slow_client: InpaintClient, relay: Relay, database: Database

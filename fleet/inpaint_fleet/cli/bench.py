@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Measure the fleet.")
+from inpaint_fleet.cli import chaos
+
+app = typer.Typer(no_args_is_help=True, help="Measure the fleet, and break it on purpose.")
+app.command("chaos")(chaos.chaos)
+app.command("plain-celery")(chaos.plain_celery)
+app.command("soak")(chaos.soak)
 
 
 @app.command("queue")
