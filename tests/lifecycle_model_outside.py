@@ -212,6 +212,9 @@ class Moment(StrEnum):
     SENT = "published_at = published_at - interval '1 h'"
     QUEUED = "queued_at = queued_at - interval '1 h', submitted_at = submitted_at - interval '1 h'"
 
+    def __repr__(self) -> str:
+        return f"Moment.{self.name}"
+
 
 @dataclass(frozen=True)
 class TimePasses(Operation):

@@ -7,16 +7,12 @@ would not have named as it does (`inputs/<sha256>.<extension>`, `outputs/<job>/<
 from __future__ import annotations
 
 import itertools
-import random
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
-from inpaint_core.errors import InpaintError, NotConfigured
-from inpaint_core.log import get_logger
-from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
 from inpaint_core.storage import INPUTS, OUTPUTS, ObjectEntry, ObjectRef, ObjectStore
 from inpaint_db import retention
@@ -28,9 +24,7 @@ from inpaint_db.session import Database
 _JOBS, _INPUTS = 500, 200
 #: Rows of `image` that one question looks at.
 _IMAGES = 2000
-#: The relay cleans for the first time after this share of its interval: not while it has to catch up.
-_FIRST = 0.1
-log = get_logger("inpaint.cleaning")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -99,8 +93,9 @@ class Cleaner:
         """
         with self._database.read() as connection:
             require_current(connection)
-        once = _Once(self._database, self._store, self._keep, self._grace_s, Cleaned(dry_run), unknown, progress)
-        once.stopped = stopped
+        once = _Once(
+            self._database, self._store, self._keep, self._grace_s, Cleaned(dry_run), unknown, progress, stopped
+        )
         if dry_run:
             return once.run()
         with retention.only_one(self._database) as mine:
@@ -116,7 +111,7 @@ class _Once:
     cleaned: Cleaned
     unknown: bool
     progress: Callable[[str, Cleaned], None]
-    stopped: Callable[[], bool] = lambda: False
+    stopped: Callable[[], bool]
 
     def run(self) -> Cleaned:
         began = time.monotonic()
@@ -131,6 +126,11 @@ class _Once:
             pass
         self.cleaned.seconds = time.monotonic() - began
         return self.cleaned
+
+    @property
+    def _goes(self) -> Keep:
+        """Which jobs do not count as referring to their inputs; in earnest they are deleted by then."""
+        return self.keep if self.cleaned.dry_run else retention.EVERYTHING
 
     def _step(self, name: str) -> None:
         if self.stopped():
@@ -183,19 +183,17 @@ class _Once:
             entries = {str(e.ref): e for e in page}
             inputs = [Input(sha, uri) for uri, e in entries.items() if (sha := e.ref.content_sha256)]
             with self.database.read() as connection:
-                keep = self.keep if self.cleaned.dry_run else retention.EVERYTHING
-                recorded, unrecorded = retention.unused_inputs(connection, inputs, keep, grace_s=self.grace_s)
+                recorded, unrecorded = retention.unused_inputs(connection, inputs, self._goes, grace_s=self.grace_s)
             if self.cleaned.dry_run:
                 self._drop([entries[each.uri] for each in recorded], "input", "unused")
+            else:
+                for portion in _portions(recorded, _INPUTS):
+                    self._take(portion, entries, recorded=True)
+            if self.cleaned.dry_run or not self.unknown:
                 self._drop_unknown([entries[each.uri] for each in unrecorded], "input")
-                continue
-            for portion in _portions(recorded, _INPUTS):
-                self._take(portion, entries, recorded=True)
-            if not self.unknown:
-                self._drop_unknown([entries[each.uri] for each in unrecorded], "input")
-                continue
-            for portion in _portions(unrecorded, _INPUTS):
-                self._take(portion, entries, recorded=False)
+            else:
+                for portion in _portions(unrecorded, _INPUTS):
+                    self._take(portion, entries, recorded=False)
 
     def _take(self, inputs: Sequence[Input], entries: dict[str, ObjectEntry], *, recorded: bool) -> None:
         # The objects go while their rows are locked: a producer that wants one waits, and then uploads it.
@@ -210,18 +208,19 @@ class _Once:
     def _images(self) -> None:
         """Rows of inputs that are gone, or that never lay in `inputs/`."""
         after: str | None = ""
-        keep = self.keep if self.cleaned.dry_run else retention.EVERYTHING
         while after is not None:
             self._step("images")
             with self.database.read() as connection:
-                after, unused = retention.unused_images(connection, after, keep, grace_s=self.grace_s, limit=_IMAGES)
-            if unused and not self.cleaned.dry_run:
-                with self.database.begin() as connection:
-                    self.cleaned.add(
-                        "image", "unused", retention.delete_unused(connection, unused, grace_s=self.grace_s)
-                    )
-            else:
+                after, unused = retention.unused_images(
+                    connection, after, self._goes, grace_s=self.grace_s, limit=_IMAGES
+                )
+            if self.cleaned.dry_run:
                 self.cleaned.add("image", "unused", len(unused))
+                continue
+            for portion in _portions(unused, _INPUTS):
+                with self.database.begin() as connection:
+                    deleted = retention.delete_unused(connection, portion, grace_s=self.grace_s)
+                self.cleaned.add("image", "unused", deleted)
 
     # --- objects ------------------------------------------------------------------------------------------------------
 
@@ -247,53 +246,7 @@ class _Once:
             self.cleaned.unknown.add(len(entries), sum(entry.size_bytes for entry in entries))
 
 
-def _portions(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
-    left = iter(inputs)
+def _portions(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    left = iter(items)
     while portion := list(itertools.islice(left, size)):
         yield portion
-
-
-# --- beside the relay -------------------------------------------------------------------------------------------------
-
-
-def start_cleaning(settings: Settings, stop: threading.Event) -> threading.Thread | None:
-    """Clean every `gc_interval_s` in a thread of its own, until `stop` is set. None if that is not wanted, or no object
-    store is configured: a relay needs none for anything else.
-    """
-    if not settings.gc_interval_s:
-        return None
-    try:
-        store = S3Store(settings)
-    except NotConfigured as error:
-        log.warning("relay_does_not_clean", reason=error.message)
-        return None
-    thread = threading.Thread(target=_clean_regularly, args=(settings, store, stop), name="cleaning", daemon=True)
-    thread.start()
-    return thread
-
-
-def _clean_regularly(settings: Settings, store: S3Store, stop: threading.Event) -> None:
-    pause = settings.gc_interval_s * _FIRST
-    # Jitter keeps several relays from cleaning one after the other each time.
-    while not stop.wait(pause * random.uniform(0.8, 1.2)):  # noqa: S311  (not a secret)
-        pause = settings.gc_interval_s
-        try:
-            with Database(settings, application="inpaint-cleaning", pool_size=2) as database:
-                cleaned = Cleaner(settings, database, store).run(stopped=stop.is_set)
-        except InpaintError as error:
-            log.warning("cleaning_failed", reason=error.message, next_try_s=pause)
-        except Exception:
-            log.exception("cleaning_raised")
-        else:
-            _tell(cleaned)
-
-
-def _tell(cleaned: Cleaned | None) -> None:
-    if cleaned is None:
-        log.info("cleaning_is_done_elsewhere")
-        return
-    facts = {f"{kind}s_{reason}": tally.count for (kind, reason), tally in sorted(cleaned.deleted.items())}
-    log.info(
-        "cleaned", **facts, size_bytes=cleaned.total.size_bytes, unknown_objects=cleaned.unknown.count,
-        took_s=round(cleaned.seconds, 1),
-    )  # fmt: skip

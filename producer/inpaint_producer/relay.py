@@ -34,9 +34,9 @@ from inpaint_db.recovery import (
 from inpaint_db.session import Database
 from sqlalchemy import Connection
 
-from inpaint_producer.cleaning import start_cleaning
 from inpaint_producer.losses import Losses
 from inpaint_producer.ordering import InLine, wake_ups
+from inpaint_producer.regular_cleaning import start_cleaning
 
 #: Rows of one sweep: a flushed Redis with 50,000 jobs behind it is refilled in portions, each its own transaction.
 _LIMIT = 1000
