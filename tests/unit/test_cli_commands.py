@@ -45,7 +45,7 @@ def test_the_whole_surface_is_there() -> None:
         "submit", "submit-batch", "jobs list", "jobs get", "jobs wait", "jobs cancel", "jobs retry", "jobs download",
         "models", "models show", "worker", "relay", "flower", "storage init", "up", "down", "status", "doctor", "demo",
         "db upgrade", "db downgrade", "db current", "db query", "prices list", "prices set", "config show",
-        "config path",
+        "config path", "gc", "bench queue", "bench chaos",
     }  # fmt: skip
 
 
