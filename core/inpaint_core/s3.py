@@ -40,7 +40,10 @@ class S3Store:
         # The SDK's own defaults are 300 s timeouts and five retries: a worker would hang on a dead store.
         pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=2, read=15),
-            retries=urllib3.Retry(total=2, backoff_factor=0.1, status_forcelist=[502, 503, 504]),
+            # S3 says of its 500 that it should be tried again. The last answer is returned, since its code tells why.
+            retries=urllib3.Retry(
+                total=3, backoff_factor=0.1, status_forcelist=[500, 502, 503, 504], raise_on_status=False
+            ),
             maxsize=16,
         )
         self._client = Minio(

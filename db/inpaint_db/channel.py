@@ -10,6 +10,7 @@ import psycopg
 from inpaint_core.errors import InpaintError
 from inpaint_core.log import get_logger
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from inpaint_db.session import Database
 
@@ -39,7 +40,7 @@ class RelayAlarm:
             try:
                 if any(True for _ in self._listening().notifies(timeout=min(left, 0.5), stop_after=1)):
                     return True
-            except (psycopg.Error, InpaintError) as error:
+            except (psycopg.Error, SQLAlchemyError, InpaintError) as error:
                 log.debug("alarm_lost", reason=str(error))
                 self.close()
                 stop.wait(min(left, 1.0))

@@ -94,7 +94,7 @@ WITH due AS MATERIALIZED (
             OR (SELECT count(*) FROM (SELECT FROM attempt a JOIN job j ON j.id = a.job_id
                                        WHERE j.model = m.name AND a.started_at > m.lifted_at LIMIT :share) AS counted)
                >= :share)
-       FOR UPDATE OF m SKIP LOCKED
+       FOR NO KEY UPDATE OF m SKIP LOCKED -- FOR UPDATE would wait for every insert of a job, which holds the key
 ), lifted AS MATERIALIZED (
     SELECT oldest.id FROM due, LATERAL (
         SELECT j.id FROM job j

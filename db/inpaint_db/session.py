@@ -103,7 +103,8 @@ class Database:
             )
         if state in ("53100", "58030") or "No space left on device" in text:
             return DiskFull(f"Postgres at {self.address} has no disk space left. Free some, then try again.", **facts)
-        if isinstance(error, exc.TimeoutError) or self._is_away(error, state):
+        # 25006: it has become a standby that only reads.
+        if isinstance(error, exc.TimeoutError) or state == "25006" or self._is_away(error, state):
             return DatabaseUnavailable(
                 f"Postgres at {self.address} does not answer ({text[:200]}). Check that it runs and that "
                 "INPAINT_POSTGRES_URL is right.",

@@ -35,8 +35,11 @@ def ask(database: Database, statement: str, *, timeout_s: float = 30) -> Answer:
         try:
             # Without parameters, so that a % is a %. A cursor takes what reads, and no COPY, DO or CALL.
             bare = connection.execution_options(no_parameters=True)
-            bare.exec_driver_sql(f"DECLARE question NO SCROLL CURSOR FOR {statement.rstrip().rstrip(';')}")
-            result = bare.exec_driver_sql("FETCH ALL FROM question")
+            if statement.lstrip().lower().startswith(("explain", "show")):
+                result = bare.exec_driver_sql(statement)
+            else:
+                bare.exec_driver_sql(f"DECLARE question NO SCROLL CURSOR FOR {statement.rstrip().rstrip(';')}")
+                result = bare.exec_driver_sql("FETCH ALL FROM question")
             return Answer(tuple(result.keys()), [tuple(row) for row in result])
         except exc.DBAPIError as error:
             if not getattr(error.orig, "sqlstate", None):

@@ -71,7 +71,8 @@ class Relay:
                 pause = 0 if busy else self._settings.sweep_s
             except (RetryableError, OperatorError) as error:
                 pause = min(max(pause, self._settings.sweep_s) * 2, _LONGEST_PAUSE_S)
-                self._unwell_at = time.monotonic()
+                if error.facts.get("service") == "Postgres":
+                    self._unwell_at = time.monotonic()
                 log.warning("relay_waits", reason=error.message, next_try_s=round(pause, 1))
             except Exception:
                 pause = min(max(pause, self._settings.sweep_s) * 2, _LONGEST_PAUSE_S)
@@ -85,21 +86,24 @@ class Relay:
 
     def sweep(self) -> bool:
         """Everything once; True if a portion was full, so that more is waiting."""
-        began = time.monotonic()
         full = [self._reclaim() >= _LIMIT, self._expire() >= _LIMIT, self._send() >= _LIMIT]
         self._lift()
         self._losses.look()
-        if time.monotonic() - began > self._settings.heartbeat_s:
-            # Somebody holds a lock on the table: workers cannot renew either, and it is not their fault.
-            self._unwell_at = time.monotonic()
         return any(full)
+
+    def _note_lock(self, began: float) -> None:
+        """Somebody holds a lock on the table: workers cannot renew either, and it is not their fault."""
+        if time.monotonic() - began > self._settings.heartbeat_s:
+            self._unwell_at = time.monotonic()
 
     def _reclaim(self) -> int:
         # Whatever kept this relay from the database kept workers from renewing, too: they get a lease's time first.
         if time.monotonic() - self._unwell_at < self._settings.lease_s:
             return 0
+        began = time.monotonic()
         with self._database.begin() as connection:
             lost = reclaim_lost(connection, lease_s=self._settings.lease_s, limit=_LIMIT)
+        self._note_lock(began)
         for job in lost:
             log.warning(
                 "worker_lost", job_id=str(job.id), model=job.model, attempt=job.attempt, host=job.host, pid=job.pid,
@@ -108,8 +112,10 @@ class Relay:
         return len(lost)
 
     def _expire(self) -> int:
+        began = time.monotonic()
         with self._database.begin() as connection:
             expired = expire_queued(connection, limit=_LIMIT)
+        self._note_lock(began)
         if expired:
             log.info("jobs_expired", jobs=expired)
         return expired
@@ -117,8 +123,10 @@ class Relay:
     def _send(self) -> int:
         # Sent inside the transaction: if Redis refuses, the rows stay unsent. If the commit fails after the sending,
         # the messages go out twice, which the claim refuses.
+        began = time.monotonic()
         with self._database.begin() as connection:
             jobs = take_unsent(connection, grace_s=self._settings.publish_grace_s, limit=_LIMIT)
+            self._note_lock(began)  # before Redis, whose slowness is no reason
             if jobs:
                 send_wake_ups(self._app, _wake_ups(connection, jobs))
         if jobs:

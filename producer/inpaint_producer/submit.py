@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from inpaint_core.card import ModelCard, PromptUse
 from inpaint_core.catalogue import Catalogue
-from inpaint_core.errors import BrokerUnavailable, OperatorError, RequestError
+from inpaint_core.errors import BrokerUnavailable, OperatorError, RequestError, ServiceUnavailable
 from inpaint_core.ids import new_id
 from inpaint_core.images import ImageFacts, Limits, check_pair
 from inpaint_core.job import JobRequest
@@ -174,8 +174,12 @@ class Submitter:
             # The jobs are accepted: the relay sends them as soon as it can.
             log.warning("jobs_not_sent_yet", jobs=len(wakes), reason=error.message)
             return
-        with self._database.autocommit() as connection:
-            mark_published(connection, [wake.job_id for wake in wakes])
+        try:
+            with self._database.autocommit() as connection:
+                mark_published(connection, [wake.job_id for wake in wakes])
+        except (ServiceUnavailable, OperatorError) as error:
+            # The jobs are accepted and sent. The relay sends them once more, and the claim refuses the second.
+            log.info("sending_not_noted", jobs=len(wakes), reason=error.message)
 
     def _known_image(self, sha256: str) -> ImageFacts | None:
         with self._database.read() as connection:

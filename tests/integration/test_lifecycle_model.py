@@ -207,9 +207,11 @@ class Lifecycle(RuleBasedStateMachine):
         super().__init__()
         self.stage, self.world = stage, World([], ())
 
-    @initialize(shapes=st.lists(SHAPES, min_size=1, max_size=2))
-    def jobs_are_submitted(self, shapes: list[tuple[int, bool, bool]]) -> None:
+    @initialize(shapes=st.lists(SHAPES, min_size=1, max_size=2), past=st.integers(0, 5))
+    def jobs_are_submitted(self, shapes: list[tuple[int, bool, bool]], past: int) -> None:
         self.world = self.stage.submit(shapes)
+        for job, _ in product(range(len(shapes)), range(past)):
+            self.happens(GoOn(job, 0))
 
     @rule(operation=ANYTHING)
     def happens(self, operation: Operation | GoOn) -> None:

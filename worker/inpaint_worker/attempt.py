@@ -47,8 +47,9 @@ class Attempt:
     def phase(self, name: str) -> Iterator[None]:
         """Count the block's seconds as `<name>_s`."""
         self.check()
-        self.phase_name = name
+        # The time first: the watchdog must not see a new phase with the time of the old.
         self._phase_began = self.moved_at = time.monotonic()
+        self.phase_name = name
         try:
             yield
         finally:
@@ -68,6 +69,11 @@ class Attempt:
         self.report.steps_done, self.report.steps_total = done, total
         self.moved_at = time.monotonic()
         self.check()
+
+    @property
+    def in_phase(self) -> bool:
+        """False between phases, and while its end is being recorded: nothing computes then."""
+        return self._phase_began is not None
 
     @property
     def is_past_device(self) -> bool:

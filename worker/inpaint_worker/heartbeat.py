@@ -62,7 +62,10 @@ class Heartbeat:
 
     def _run(self) -> None:
         while not self._end.wait(self._settings.heartbeat_s):
-            self._beat()
+            try:
+                self._beat()
+            except Exception:
+                log.exception("heartbeat_raised")
 
     def _beat(self) -> None:
         asked = self.running()

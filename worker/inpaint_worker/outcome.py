@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from inpaint_core.errors import InpaintError, ServiceUnavailable
+from inpaint_core.errors import DatabaseUnavailable, InpaintError, OperatorError, ServiceUnavailable
 from inpaint_core.log import get_logger
 from inpaint_core.patience import backoff_s, patiently
 from inpaint_core.settings import Settings
@@ -20,6 +20,8 @@ from inpaint_worker.attempt import Attempt, Stop
 
 #: How long a result waits for a Postgres that is away; then its lease has run out and the relay decides.
 _PATIENCE_S = 300
+#: So many attempts that an outage ended, with hours of pauses between them, are no outage but the job's own object.
+_MOST_OUTAGES = 50
 _log = get_logger("inpaint.worker")
 
 
@@ -63,6 +65,9 @@ class Outcome:
     def again_later(self, error: InpaintError) -> None:
         """Back into the queue after a pause, without counting: an outage is not the job's fault, however long."""
         number = self.attempt.claimed.number
+        if number - self.attempt.claimed.failures > _MOST_OUTAGES:
+            self.again_or_failed(error)
+            return
         pause = backoff_s(min(number - 1, 20), self.settings.backoff_s, self.settings.backoff_max_s)
         if self._requeue(counts=False, pause_s=pause, error=error):
             self.log.warning("job_again_later", code=error.code, reason=error.message, pause_s=round(pause, 1))
@@ -100,8 +105,12 @@ class Outcome:
 
     def _write(self, statement: Callable[[Connection], bool]) -> bool:
         def once() -> bool:
-            with self.database.autocommit() as connection:
-                return statement(connection)
+            try:
+                with self.database.autocommit() as connection:
+                    return statement(connection)
+            except OperatorError as error:
+                # A full disk, a missing grant: as little the job's fault as a Postgres that is away.
+                raise DatabaseUnavailable(error.message, **error.facts) from error
 
         try:
             if patiently(once, for_s=_PATIENCE_S):

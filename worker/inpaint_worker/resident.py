@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+from inpaint_core.errors import WorkerMustExit
 from inpaint_core.log import get_logger
 
 from inpaint_worker import memory
@@ -39,12 +40,18 @@ class Resident:
         """Wait for the device, then run the pipeline; both are timed, and both heed a wish to stop."""
         with attempt.phase("gpu_wait"):
             self._wait(attempt)
+        broken = False
         try:
             attempt.report.first_after_load, self._fresh = self._fresh, False
             with attempt.phase("inference"), self._on_device(attempt):
                 return self.pipeline.run(edit, attempt.step)
+        except WorkerMustExit:
+            broken = True
+            raise
         finally:
-            self._turn.release()
+            # Nobody may use a broken device: who waits for it is handed back when the process leaves.
+            if not broken:
+                self._turn.release()
 
     def _wait(self, attempt: Attempt) -> None:
         while not self._turn.acquire(timeout=_LOOK_S):

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from types import FrameType
+from uuid import UUID
 
 from celery.signals import worker_shutting_down
 from inpaint_core.card import ModelCard
@@ -103,8 +104,7 @@ def _consume(settings: Settings, card: ModelCard, database: Database, runner: Jo
     consumer = make_consumer(app, card)
     worker_shutting_down.connect(drain.begin)
     runner.heartbeat.state = WorkerState.READY
-    with database.begin() as connection:
-        set_worker_state(connection, runner.worker.id, WorkerState.READY)
+    patiently(lambda: _say(database, runner.worker.id, WorkerState.READY), for_s=_SERVICES_PATIENCE_S)
     log.info("worker_ready", model=card.name, threads=settings.worker_threads)
     try:
         consumer.start()
@@ -125,10 +125,14 @@ def _check_broker(settings: Settings) -> None:
         redis.ping()
 
 
-def _say_stopped(database: Database, worker_id: object) -> None:
+def _say(database: Database, worker_id: UUID, state: WorkerState) -> None:
+    with database.begin() as connection:
+        set_worker_state(connection, worker_id, state)
+
+
+def _say_stopped(database: Database, worker_id: UUID) -> None:
     try:
-        with database.begin() as connection:
-            set_worker_state(connection, worker_id, WorkerState.STOPPED)  # type: ignore[arg-type]
+        _say(database, worker_id, WorkerState.STOPPED)
     except InpaintError as error:
         log.warning("stop_not_recorded", reason=error.message)
 

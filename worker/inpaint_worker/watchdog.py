@@ -45,5 +45,6 @@ class Watchdog:
         while not self._end.wait(_LOOK_S):
             self._looked_at = time.monotonic()
             for attempt in self._heartbeat.running():
-                if attempt.phase_name in _COMPUTES and time.monotonic() - attempt.moved_at > self._limit_s:
+                computes = attempt.in_phase and attempt.phase_name in _COMPUTES
+                if computes and time.monotonic() - attempt.moved_at > self._limit_s:
                     self._on_hang(attempt)
