@@ -47,7 +47,8 @@ _CLAIM = text("""
 WITH claimed AS (
     UPDATE job
        SET status = 'running', attempt = attempt + 1, worker_id = :worker_id, started_at = now(),
-           lease_until = now() + make_interval(secs => :lease_s)
+           -- Not now(): a claim that had to wait for a lock would begin with a lease that is half over.
+           lease_until = clock_timestamp() + make_interval(secs => :lease_s)
      WHERE id = :job_id AND model = :model AND status = 'queued' AND not_before <= now()
        AND failures < max_attempts AND cancel_requested_at IS NULL AND (deadline IS NULL OR deadline > now())
     RETURNING *, extract(epoch FROM now() - greatest(queued_at, not_before))::float8 AS queue_wait_s
@@ -112,6 +113,7 @@ WITH beat AS (
 ), told AS (
     UPDATE attempt a SET phase = b.phase, steps_done = b.steps_done, steps_total = b.steps_total
       FROM beat b WHERE a.job_id = b.job_id AND a.number = b.number AND a.status = 'running'
+       AND a.worker_id = :worker_id
 ), renewed AS (
     UPDATE job j SET lease_until = now() + make_interval(secs => :lease_s)
       FROM beat b

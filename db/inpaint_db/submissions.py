@@ -204,7 +204,8 @@ def mark_published(connection: Connection, job_ids: Sequence[UUID]) -> None:
 
 _MARK_PUBLISHED = text("""
 WITH hurry AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-UPDATE job SET published_at = now() FROM hurry WHERE id = ANY(:ids) AND status = 'queued' AND attempt = 0
+UPDATE job SET published_at = now() FROM hurry WHERE id = ANY(:ids) AND status = 'queued'
+   AND attempt = 0 AND queued_at = submitted_at -- else it has been requeued since, and this message was used up
 """)
 
 
