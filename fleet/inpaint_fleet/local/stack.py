@@ -17,8 +17,8 @@ from inpaint_fleet.local.server import Interrupted
 from inpaint_fleet.local.servers import LocalServers
 from inpaint_fleet.local.stop_signals import StopSignals
 
-#: A worker hands its job back within `grace_s`; these are for leaving afterwards.
-_WORKER_MARGIN_S = 5.0
+#: A worker may need so long after `grace_s` to store what is nearly done, and to hand back what is not.
+_WORKER_MARGIN_S = 20.0
 _INPAINT = (sys.executable, "-m", "inpaint_fleet.cli")
 
 
