@@ -6,7 +6,8 @@ InpaintError
  │   │   ├─ BrokerUnavailable
  │   │   ├─ DatabaseUnavailable
  │   │   └─ StorageUnavailable
- │   └─ GpuOutOfMemory            the job needs more GPU memory than is free
+ │   ├─ GpuOutOfMemory            the job needs more GPU memory than is free
+ │   └─ PreservationFailed        pixels outside the edit region would have changed; nothing was stored
  ├─ RequestError              the same request fails again: the job is refused or failed, with a remedy
  │   ├─ InvalidRequest            a field is missing, unknown or out of range (`field`)
  │   │   ├─ UnknownModel              no such model (`model`, `nearest`)
@@ -15,11 +16,15 @@ InpaintError
  │   │   └─ PromptRequired
  │   ├─ ImageError                the image cannot be used
  │   │   ├─ UnreadableImage
+ │   │   │   ├─ FormatRefused            not one of the accepted formats
+ │   │   │   └─ TooManyFrames
  │   │   ├─ ImageTooLarge
  │   │   ├─ MaskSizeMismatch
  │   │   ├─ EmptyMask
  │   │   ├─ FullMask
- │   │   └─ ColouredMask
+ │   │   ├─ ColouredMask
+ │   │   ├─ NoTransparency            transparency was to be the mask, and there is none
+ │   │   └─ MaskOutside               a box or polygon lies beside the picture
  │   ├─ InputNotFound             a local file that does not exist
  │   ├─ ObjectNotFound            an object that the bucket does not hold
  │   ├─ ObjectChanged             an object whose bytes are no longer those that were submitted
@@ -107,6 +112,12 @@ class GpuOutOfMemory(RetryableError):
     code = "gpu_out_of_memory"
 
 
+class PreservationFailed(RetryableError):
+    """Pixels outside the edit region would have changed, so nothing was stored."""
+
+    code = "preservation_failed"
+
+
 # --- fail the job ----------------------------------------------------------------------------------------------------
 
 
@@ -157,6 +168,18 @@ class UnreadableImage(ImageError):
     code = "image_unreadable"
 
 
+class FormatRefused(UnreadableImage):
+    """The image is in a format that is not accepted."""
+
+    code = "image_format"
+
+
+class TooManyFrames(UnreadableImage):
+    """The image is an animation, or has several pages."""
+
+    code = "image_frames"
+
+
 class ImageTooLarge(ImageError):
     """The image is larger than the fleet accepts."""
 
@@ -185,6 +208,18 @@ class ColouredMask(ImageError):
     """The mask has colours, so that what it marks would have to be guessed."""
 
     code = "mask_coloured"
+
+
+class NoTransparency(ImageError):
+    """Transparency was to be the mask, and the image has none."""
+
+    code = "no_transparency"
+
+
+class MaskOutside(ImageError):
+    """A box or polygon of the mask lies beside the picture."""
+
+    code = "mask_outside"
 
 
 class InputNotFound(RequestError):

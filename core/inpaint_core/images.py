@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import io
 import warnings
 from dataclasses import dataclass
+from typing import NoReturn
 
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageOps
 
-from inpaint_core.errors import ColouredMask, EmptyMask, FullMask, ImageTooLarge, MaskSizeMismatch, UnreadableImage
-from inpaint_core.settings import Settings
+from inpaint_core.errors import FormatRefused, ImageTooLarge, TooManyFrames, UnreadableImage
+from inpaint_core.settings import IMAGE_FORMATS, Settings
 
 #: Pillow format -> (file extension, media type). Everything else is refused before a pixel is decoded.
 FORMATS = {
@@ -19,9 +22,27 @@ FORMATS = {
     "WEBP": ("webp", "image/webp"),
     "TIFF": ("tif", "image/tiff"),
     "BMP": ("bmp", "image/bmp"),
+    "AVIF": ("avif", "image/avif"),
+    "HEIF": ("heic", "image/heic"),
 }
-#: Mask values from here on mean "repaint" (diffusers binarises at 0.5, too).
-MASK_THRESHOLD = 128
+#: How settings call them.
+_NAMES = {"HEIF": "heic"}
+#: Modes whose values have no known white; the last is 32 bits of something.
+_MODES_WITHOUT_RANGE = ("F", "I")
+#: How files begin that people send and that are not taken, so that a refusal can name them.
+_BEGINNINGS = (
+    (b"GIF8", "a GIF"),
+    (b"%PDF", "a PDF"),
+    (b"8BPS", "a Photoshop document"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000"),
+    (b"\x00\x00\x01\x00", "an icon"),
+    (b"gimp xcf", "a GIMP document"),
+    (b"<!DOCTYPE html", "a web page"),
+    (b"<html", "a web page"),
+)
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +52,19 @@ class Limits:
     max_bytes: int
     max_pixels: int
     max_side: int
+    max_frames: int = 1
+    formats: tuple[str, ...] = IMAGE_FORMATS
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """The limits that the settings give."""
-        return cls(settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side)
+        return cls(
+            settings.max_image_bytes,
+            settings.max_image_pixels,
+            settings.max_image_side,
+            settings.max_image_frames,
+            settings.image_formats,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +77,7 @@ class ImageFacts:
     width: int
     height: int
     size_bytes: int
-    #: Pixels at or above the mask threshold; None if the image was not read as a mask.
+    #: Pixels that are white, as a mask reads them by default; None if the image was not read as such a mask.
     masked_pixels: int | None = None
 
     @property
@@ -65,12 +94,11 @@ class ImageFacts:
 def open_image(data: bytes, limits: Limits, what: str = "image") -> Image.Image:
     """A decoded, upright image. `what` names it in errors: 'source', 'mask', or a file name.
 
-    Raises `UnreadableImage` or `ImageTooLarge`; the size is checked before any pixel is decoded.
+    Raises an `ImageError`; everything that the header tells is checked before any pixel is decoded.
     """
-    image = _open_header(data, limits, what)
+    image = open_header(data, limits, what)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quietly():
             image.load()
             return ImageOps.exif_transpose(image)
     except MemoryError:
@@ -83,106 +111,21 @@ def open_image(data: bytes, limits: Limits, what: str = "image") -> Image.Image:
         ) from None
 
 
-def open_mask(data: bytes, limits: Limits, what: str = "mask") -> Image.Image:
-    """A mask in mode L, 255 = repaint and 0 = keep."""
-    return binary_mask(open_image(data, limits, what), what)
-
-
-def binary_mask(image: Image.Image, what: str = "mask") -> Image.Image:
-    """Any decoded image as a mask in mode L with only 0 and 255; `EmptyMask` if nothing is white, `FullMask` if all is.
-
-    Transparent pixels count as black. `ColouredMask` for anything that is not grey: a photo, or an area painted red.
-    """
-    _refuse_colours(image, what)
-    if "A" in image.getbands() or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        flat = Image.new("RGB", rgba.size)
-        flat.paste(rgba, mask=rgba.getchannel("A"))
-        image = flat
-    if image.mode.startswith("I") or image.mode == "F":
-        # 16-bit grey: Pillow's own conversion to L clips at 255 instead of scaling.
-        image = image.convert("F").point(lambda value: value * (1 / 257))
-    mask = image.convert("L").point(lambda value: 255 if value >= MASK_THRESHOLD else 0)
-    if mask.getbbox() is None:
-        low, high = image.convert("L").getextrema()
-        raise EmptyMask(
-            f"The {what} marks nothing to repaint: its brightest pixel is {high} of 255, and white (from "
-            f"{MASK_THRESHOLD}) means repaint. Paint the area white; if it is black on white, invert it.",
-            what=what,
-            brightest=high,
-            darkest=low,
-        )
-    if not mask.histogram()[0]:
-        raise FullMask(
-            f"The {what} marks the whole picture, so that nothing would be left of it. Black keeps what it covers; "
-            "if the mask is black on white, invert it.",
-            what=what,
-        )
-    return mask
-
-
-#: Brightness between channels up to here is what JPEG makes of grey.
-_COLOUR_FROM = 48
-#: Of a grey mask, at most this share of pixels may look coloured at the edges.
-_COLOURED_SHARE = 0.002
-
-
-def _refuse_colours(image: Image.Image, what: str) -> None:
-    if image.mode in ("1", "L", "LA") or image.mode.startswith(("I", "F")):
-        return
-    rgba = image.convert("RGBA")
-    red, green, blue, alpha = rgba.split()
-    spread = ImageChops.subtract(
-        ImageChops.lighter(ImageChops.lighter(red, green), blue), ImageChops.darker(ImageChops.darker(red, green), blue)
-    )
-    spread = ImageChops.multiply(spread, alpha.point(lambda value: 255 if value else 0))
-    share = sum(spread.histogram()[_COLOUR_FROM:]) / (image.width * image.height)
-    if share > _COLOURED_SHARE:
-        raise ColouredMask(
-            f"The {what} has colours ({share:.1%} of it): it looks like a picture, or an area painted in a colour. "
-            "A mask is black and white: white is repainted, black is kept.",
-            what=what,
-        )
-
-
-def check_pair(source: ImageFacts | Image.Image, mask: ImageFacts | Image.Image) -> None:
-    """`MaskSizeMismatch` unless mask and source have one size."""
-    if (source.width, source.height) != (mask.width, mask.height):
-        raise MaskSizeMismatch(
-            f"The mask is {mask.width}x{mask.height} pixels and the source {source.width}x{source.height}. "
-            "They must be equal, as displayed (a photo that EXIF turns upright counts upright): export the mask at the "
-            "size of the source.",
-            mask=(mask.width, mask.height),
-            source=(source.width, source.height),
-        )
-
-
 def inspect_image(data: bytes, limits: Limits, what: str = "source") -> ImageFacts:
     """Decode an image once and tell what it is; raises as `open_image` does."""
-    return _facts(data, open_image(data, limits, what), limits, None)
+    return describe(data, open_image(data, limits, what), limits)
 
 
-def inspect_mask(data: bytes, limits: Limits, what: str = "mask") -> ImageFacts:
-    """Decode a mask once and tell what it is; raises as `open_mask` does."""
-    image = open_image(data, limits, what)
-    masked = binary_mask(image, what).histogram()[255]
-    return _facts(data, image, limits, masked)
-
-
-def _facts(data: bytes, image: Image.Image, limits: Limits, masked_pixels: int | None) -> ImageFacts:
+def describe(data: bytes, upright: Image.Image, limits: Limits, masked_pixels: int | None = None) -> ImageFacts:
+    """The facts of an image that `open_image` made of `data`."""
     # Of the file, not of the upright image, which Pillow may have made anew without them.
-    header = _open_header(data, limits, "image")
-    kind, mode = str(header.format), header.mode
+    header = open_header(data, limits, "image")
     digest = hashlib.sha256(data).hexdigest()
-    return ImageFacts(digest, _canonical(kind), mode, image.width, image.height, len(data), masked_pixels)
+    return ImageFacts(digest, _canonical(header), header.mode, upright.width, upright.height, len(data), masked_pixels)
 
 
-def _canonical(pillow_format: str) -> str:
-    # MPO is what some phones and cameras write: a JPEG with further pictures behind it, of which the first counts.
-    return "JPEG" if pillow_format == "MPO" else pillow_format
-
-
-def _open_header(data: bytes, limits: Limits, what: str) -> Image.Image:
+def open_header(data: bytes, limits: Limits, what: str) -> Image.Image:
+    """The image with its size and mode, not yet decoded, as it lies in the file. Raises an `ImageError`."""
     if len(data) > limits.max_bytes:
         raise ImageTooLarge(
             f"The {what} has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted (INPAINT_MAX_IMAGE_BYTES).",
@@ -191,12 +134,12 @@ def _open_header(data: bytes, limits: Limits, what: str) -> Image.Image:
         )
     if not data:
         raise UnreadableImage(f"The {what} is empty (0 bytes).", what=what)
+    _register_heic()
     try:
-        with warnings.catch_warnings():
-            # Our own limit, below, is the tighter one and says more.
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=list(FORMATS))
-            animated = _has_second_frame(image)
+        with _quietly():
+            # Every format that the fleet knows, so that a refusal can tell what was sent.
+            image = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if _ready(name)])
+            frames = _frames_over(image, limits.max_frames)
     except Image.DecompressionBombError:
         raise ImageTooLarge(
             f"The {what} decodes to far more pixels than the {limits.max_pixels:,} that are accepted "
@@ -206,11 +149,20 @@ def _open_header(data: bytes, limits: Limits, what: str) -> Image.Image:
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001  (see open_image)
-        raise UnreadableImage(
-            f"The {what} is not an image that can be read (it begins with {data[:8]!r}). "
-            f"Accepted: {', '.join(FORMATS)}.",
+        _refuse(data, limits, what)
+    _check_header(image, frames, limits, what)
+    return image
+
+
+def _check_header(image: Image.Image, frames: int | None, limits: Limits, what: str) -> None:
+    name = _setting_name(_canonical(image))
+    if name not in limits.formats:
+        raise FormatRefused(
+            f"The {what} is a {name.upper()}, which is not accepted here. Accepted: {', '.join(limits.formats)} "
+            "(INPAINT_IMAGE_FORMATS).",
             what=what,
-        ) from None
+            found=name,
+        )
     width, height = image.size
     if width * height > limits.max_pixels or max(width, height) > limits.max_side:
         raise ImageTooLarge(
@@ -219,25 +171,99 @@ def _open_header(data: bytes, limits: Limits, what: str) -> Image.Image:
             pixels=width * height,
             limit=limits.max_pixels,
         )
-    if animated:
-        raise UnreadableImage(f"The {what} has several frames; send one still picture.", what=what)
-    return image
+    if frames is not None:
+        raise TooManyFrames(
+            f"The {what} has several frames ({frames} or more), and at most {limits.max_frames} is accepted "
+            "(INPAINT_MAX_IMAGE_FRAMES). Send one still picture.",
+            what=what,
+            frames=frames,
+            limit=limits.max_frames,
+        )
+    if image.mode in _MODES_WITHOUT_RANGE:
+        raise UnreadableImage(
+            f"The {what} has 32 bits a pixel (Pillow's mode {image.mode}), and nothing says which value is white. "
+            "Export it with 8 or 16 bits.",
+            what=what,
+        )
+
+
+def _refuse(data: bytes, limits: Limits, what: str) -> NoReturn:
+    """Nothing that is known could open it: say what it is, if its first bytes tell."""
+    accepted = f"Accepted: {', '.join(limits.formats)}."
+    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and not _register_heic():
+        raise FormatRefused(
+            f"The {what} is a HEIC, and this installation cannot read those. Install what reads them with "
+            "pip install 'inpaint-fleet[heic]', or export it as JPEG or PNG.",
+            what=what,
+            found="heic",
+        )
+    kind = next((name for start, name in _BEGINNINGS if head.lower().startswith(start.lower())), None)
+    if head.startswith(b"<") and b"<svg" in head.lower():
+        kind = "an SVG"
+    if kind:
+        raise FormatRefused(
+            f"The {what} is {kind}, which is not an image that can be edited here. {accepted} Export it as one of "
+            "them.",
+            what=what,
+            found=kind,
+        )
+    raise UnreadableImage(
+        f"The {what} is not an image that can be read (it begins with {data[:8]!r}). {accepted}",
+        what=what,
+    )
+
+
+def _canonical(image: Image.Image) -> str:
+    # MPO is what some phones and cameras write: a JPEG with further pictures behind it, of which the first counts.
+    return "JPEG" if image.format == "MPO" else str(image.format)
+
+
+def _setting_name(pillow_format: str) -> str:
+    return _NAMES.get(pillow_format, pillow_format.lower())
+
+
+def _frames_over(image: Image.Image, limit: int) -> int | None:
+    """How many frames are known to be there, if that is more than `limit`."""
+    if image.format == "MPO":
+        return None
+    if image.format != "TIFF":
+        frames = int(getattr(image, "n_frames", 1))
+        return frames if frames > limit else None
+    # Not n_frames: for a TIFF it reads every directory, in quadratic time (6.8 MB take 24 s, 64 MB half an hour).
+    try:
+        image.seek(limit)
+    except EOFError:
+        return None
+    finally:
+        image.seek(0)
+    return limit + 1
+
+
+@functools.cache
+def _ready(pillow_format: str) -> bool:
+    """Whether Pillow can open the format; its plugins are loaded when they are first asked for."""
+    if pillow_format not in Image.OPEN:
+        Image.init()
+    return pillow_format in Image.OPEN
+
+
+@functools.cache
+def _register_heic() -> bool:
+    """Teach Pillow to open HEIC, if the extra is installed."""
+    with contextlib.suppress(ImportError):
+        import pi_heif
+
+        pi_heif.register_heif_opener()
+        return True
+    return False
+
+
+def _quietly() -> warnings.catch_warnings[None]:
+    # Pillow warns of sizes (our own limit is the tighter one and says more) and of odd metadata.
+    return warnings.catch_warnings(action="ignore")
 
 
 def _short(error: Exception) -> str:
     text = str(error) or type(error).__name__
     return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _has_second_frame(image: Image.Image) -> bool:
-    # Not n_frames: for a TIFF it reads every directory, in quadratic time (6.8 MB take 24 s, 64 MB half an hour).
-    if image.format == "MPO":
-        return False
-    if image.format != "TIFF":
-        return bool(getattr(image, "n_frames", 1) > 1)
-    try:
-        image.seek(1)
-    except EOFError:
-        return False
-    image.seek(0)
-    return True

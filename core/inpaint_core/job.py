@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator
 
+from inpaint_core.edit import ALPHA, EditOptions, MaskShapes
 from inpaint_core.errors import InvalidRequest
-from inpaint_core.status import Priority
+from inpaint_core.status import MaskKind, Priority
 from inpaint_core.storage import ObjectRef
 
 CONTRACT_VERSION: Final = 1
@@ -34,11 +36,27 @@ ParameterValue = bool | int | float | str
 _WHAT_IS_ASKED = {"model", "source", "mask", "prompt", "negative_prompt", "seed", "parameters"}
 
 
+def _kind_of_mask(value: object) -> str:
+    # Told apart here, so that an error speaks of the one form that was meant.
+    if isinstance(value, dict | MaskShapes):
+        return "shapes"
+    return "alpha" if value == ALPHA else "object"
+
+
+Mask = Annotated[
+    Annotated[Address, Tag("object")]
+    | Annotated[Literal["alpha"], Tag("alpha")]
+    | Annotated[MaskShapes, Tag("shapes")],
+    Discriminator(_kind_of_mask),
+]
+
+
 class JobRequest(BaseModel):
     """One edit: repaint what `mask` marks in `source`, after `prompt`, with `model`.
 
-    `source` and `mask` name objects as `s3://bucket/key`. Masks are white where the picture is repainted and
-    black where it is kept, and as large as the source.
+    `source` names an object as `s3://bucket/key`. `mask` does, too, or is "alpha" (the transparency of the source),
+    or boxes and polygons. The picture of a mask is white where the source is repainted and black where it is kept, and
+    as large as the source, unless `edit` says otherwise.
     """
 
     # Postgres' JSON holds neither NaN nor infinity.
@@ -46,20 +64,32 @@ class JobRequest(BaseModel):
 
     model: Annotated[str, Field(min_length=1, max_length=100, description="Name of a model card")]
     source: Annotated[Address, Field(description="s3://bucket/key of the image to edit")]
-    mask: Annotated[Address, Field(description="s3://bucket/key of the mask; white is repainted")]
+    mask: Annotated[
+        Mask, Field(description="s3://bucket/key of the mask (white is repainted), 'alpha', or boxes and polygons")
+    ]
     prompt: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
     negative_prompt: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = Field(None, description="Chosen at random if absent")
     parameters: dict[str, ParameterValue] = Field(default_factory=dict, description="Overrides of the card's defaults")
+    edit: EditOptions = Field(default_factory=EditOptions, description="Mask, fit and output; all have defaults")
     campaign: Label | None = Field(None, description="Jobs that belong together; queues are shared fairly between them")
     tags: dict[Label, Annotated[str, Field(max_length=200)]] = Field(default_factory=dict, max_length=16)
     priority: Priority = Priority.NORMAL
     deadline: AwareDatetime | None = Field(None, description="The job expires if it has not ended by then")
     idempotency_key: Label | None = Field(None, description="A second submit with this key returns the first job")
 
-    @field_validator("source", "mask")
+    @field_validator("source")
     @classmethod
     def _names_an_object(cls, value: str) -> str:
+        return str(ObjectRef.parse(value))
+
+    @field_validator("mask")
+    @classmethod
+    def _is_a_mask(cls, value: str | MaskShapes) -> str | MaskShapes:
+        if not isinstance(value, str) or value == ALPHA:
+            return value
+        if not value.startswith("s3://"):
+            raise ValueError("must be s3://bucket/key, 'alpha', or an object of boxes and polygons")
         return str(ObjectRef.parse(value))
 
     @field_validator("prompt", "negative_prompt", "campaign", "idempotency_key")
@@ -87,6 +117,18 @@ class JobRequest(BaseModel):
         except OverflowError:
             raise ValueError("must be a time before the year 10000") from None
 
+    @property
+    def mask_kind(self) -> MaskKind:
+        """Where the mask comes from."""
+        if isinstance(self.mask, MaskShapes):
+            return MaskKind.SHAPES
+        return MaskKind.ALPHA if self.mask == ALPHA else MaskKind.OBJECT
+
+    @property
+    def mask_uri(self) -> str | None:
+        """The address of the mask, if it is an object."""
+        return self.mask if isinstance(self.mask, str) and self.mask != ALPHA else None
+
     def with_seed(self) -> JobRequest:
         """The same request with its seed decided, so that what ran can be run again."""
         return self if self.seed is not None else self.model_copy(update={"seed": secrets.randbits(32)})
@@ -98,6 +140,8 @@ class JobRequest(BaseModel):
         be given a seed of its own.
         """
         asked = self.model_dump(mode="json", include=_WHAT_IS_ASKED)
+        if said := self.edit.said():  # without any, the hash is that of a request from before there were options
+            asked["edit"] = said
         return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -133,18 +177,32 @@ def explain_request(error: ValidationError) -> InvalidRequest:
     """The first few problems of a request, one sentence each."""
     sentences = []
     for item in error.errors()[:5]:
-        field = _printable(".".join(str(part) for part in item["loc"])) or "request"
+        field = _printable(".".join(str(part) for part in _path(item["loc"]))) or "request"
         if item["type"] == "extra_forbidden":
-            names = ", ".join(JobRequest.model_fields)
-            sentences.append(f"{field} is not a field of a request; the fields are {names}.")
+            where, fields = _fields_beside(field)
+            sentences.append(f"{field} is not a field of {where}; the fields are {', '.join(fields)}.")
         elif item["type"] == "missing":
             sentences.append(f"{field} is missing.")
         else:
             found = repr(item["input"])
             found = found if len(found) <= 60 else found[:57] + "..."
-            sentences.append(f"{field}: {item['msg'].removeprefix('Value error, ')} (found {found}).")
+            problem = item["msg"].removeprefix("Value error, ").replace("Input should", "must")
+            sentences.append(f"{field}: {problem} (found {found}).")
     first = error.errors()[0]["loc"]
     return InvalidRequest(" ".join(sentences), field=str(first[0]) if first else None)
+
+
+def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Where the problem is, without the names by which pydantic tells the forms of a mask apart."""
+    return loc[:1] + loc[2:] if loc[:1] == ("mask",) and loc[1:2] in (("object",), ("alpha",), ("shapes",)) else loc
+
+
+def _fields_beside(field: str) -> tuple[str, Iterable[str]]:
+    if field.startswith("edit."):
+        return "edit", EditOptions.model_fields
+    if field.startswith("mask."):
+        return "a mask of shapes", MaskShapes.model_fields
+    return "a request", JobRequest.model_fields
 
 
 def _printable(name: str) -> str:

@@ -27,6 +27,8 @@ STACK_FILE = "stack.toml"
 #: Variables that are read elsewhere: by this module before settings exist, by the command line, and by Flower's.
 _OTHER_VARIABLES = {PREFIX + name for name in ("CONFIG", "DEBUG", "FLOWER_PORT", "FLOWER_ADDRESS", "FLOWER_BASIC_AUTH")}
 
+#: Every image format that the fleet can take; `image_formats` may allow fewer.
+IMAGE_FORMATS = ("jpeg", "png", "webp", "tiff", "bmp", "avif", "heic")
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -69,6 +71,10 @@ class Settings(BaseSettings):
     max_image_bytes: int = Field(64 << 20, ge=1024, description="Largest encoded image")
     max_image_pixels: int = Field(50_000_000, ge=1, description="Most pixels an image may decode to")
     max_image_side: int = Field(16_384, ge=1, description="Longest side of an image, pixels")
+    max_image_frames: int = Field(1, ge=1, le=10_000, description="Most frames or pages; the first is taken")
+    image_formats: Annotated[tuple[str, ...], NoDecode] = Field(
+        IMAGE_FORMATS, description="Formats that are accepted, separated by commas"
+    )
 
     max_attempts: int = Field(3, ge=1, le=20, description="Failed attempts after which a job fails")
     lease_s: Seconds = Field(10, description="A running job whose worker is silent this long is requeued")
@@ -113,11 +119,19 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
-    @field_validator("s3_read_buckets", mode="before")
+    @field_validator("s3_read_buckets", "image_formats", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         # A variable holds one text; pydantic-settings would ask for JSON.
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("image_formats")
+    @classmethod
+    def _known_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        formats = tuple(dict.fromkeys(name.lower() for name in value))
+        if not formats or not set(formats) <= set(IMAGE_FORMATS):
+            raise ValueError(f"must be some of {', '.join(IMAGE_FORMATS)}, separated by commas")
+        return formats
 
     @field_validator("redis_url", "postgres_url")
     @classmethod

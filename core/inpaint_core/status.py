@@ -34,6 +34,16 @@ class AttemptStatus(StrEnum):
     LOST = "lost"  #: its lease ran out: the worker died or was cut off
 
 
+class MaskKind(StrEnum):
+    """Where the mask of a job comes from."""
+
+    OBJECT = "object"
+    #: The transparent pixels of the source.
+    ALPHA = "alpha"
+    #: Boxes and polygons in the request.
+    SHAPES = "shapes"
+
+
 class WorkerState(StrEnum):
     """What a worker process says of itself. Whether it still lives is told by `worker.seen_at`."""
 

@@ -28,7 +28,9 @@ class Base(DeclarativeBase):
         str: Text,
         datetime: DateTime(timezone=True),
         UUID: Uuid,
-        dict[str, Any]: JSONB,
+        # What is not there is NULL, never JSON's null.
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[Any]: JSONB(none_as_null=True),
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from inpaint_core.ids import new_id
-from inpaint_core.status import AttemptStatus, JobStatus
+from inpaint_core.status import AttemptStatus, JobStatus, MaskKind
 from sqlalchemy import Connection, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -29,7 +29,7 @@ class Claimed:
     model: str
     source_uri: str
     source_sha256: str | None
-    mask_uri: str
+    mask_uri: str | None
     mask_sha256: str | None
     prompt: str
     negative_prompt: str
@@ -41,6 +41,10 @@ class Claimed:
     max_attempts: int
     #: Code of the error that ended the attempt before, if one did.
     last_error: str | None = None
+    mask_kind: str = MaskKind.OBJECT.value
+    mask_shapes: dict[str, Any] | None = None
+    #: Options of the edit that differ from the defaults.
+    edit: dict[str, Any] = field(default_factory=dict)
 
 
 _CLAIM = text("""
@@ -58,7 +62,7 @@ WITH claimed AS (
 )
 SELECT id AS job_id, attempt AS number, model, source_uri, source_sha256, mask_uri, mask_sha256, prompt,
        negative_prompt, seed, parameters, deadline, queue_wait_s, failures, max_attempts,
-       error_code AS last_error
+       error_code AS last_error, mask_kind, mask_shapes, edit
   FROM claimed
 """)
 
@@ -161,6 +165,16 @@ class StoredOutput:
     size_bytes: int
     seed: int | None
     kind: str = "result"
+    exact: bool | None = None
+    outside_changed_pixels: int | None = None
+    #: Levels of 0 to 255; see `inpaint_db.outputs.Output`.
+    raw_outside_mean: float | None = None
+    raw_outside_max: float | None = None
+    raw_outside_changed_share: float | None = None
+    inside_change_mean: float | None = None
+    inside_deviation: float | None = None
+    seam_step: float | None = None
+    ring_step: float | None = None
 
 
 @dataclass(slots=True)
@@ -174,6 +188,11 @@ class AttemptReport:
     steps_done: int | None = None
     steps_total: int | None = None
     parameters: dict[str, Any] | None = None
+    #: What reading the inputs changed: name -> {"before": ..., "after": ...}.
+    normalised: dict[str, Any] | None = None
+    region_pixels: int | None = None
+    windows: list[dict[str, Any]] | None = None
+    warnings: list[str] | None = None
 
 
 # One statement moves the job on, closes the attempt and enters the outputs; or, if the attempt is no longer the
@@ -189,20 +208,24 @@ WITH ended AS (
            gpu_wait_s = m.gpu_wait_s, inference_s = m.inference_s, composite_s = m.composite_s,
            encode_s = m.encode_s, store_s = m.store_s, peak_memory_bytes = m.peak_memory_bytes,
            peak_memory_kind = m.peak_memory_kind, first_after_load = m.first_after_load, steps_done = m.steps_done,
-           steps_total = m.steps_total, parameters = m.parameters, error_code = :error_code,
+           steps_total = m.steps_total, parameters = m.parameters, normalised = m.normalised,
+           region_pixels = m.region_pixels, windows = m.windows, warnings = m.warnings, error_code = :error_code,
            error_message = :error_message
       FROM ended, jsonb_populate_record(NULL::attempt, :measured) m
      WHERE a.job_id = ended.id AND a.number = ended.attempt AND a.status = 'running'
 ), stored AS (
-    INSERT INTO output (id, job_id, attempt, kind, uri, sha256, format, width, height, size_bytes, seed)
-    SELECT o.id, ended.id, ended.attempt, o.kind, o.uri, o.sha256, o.format, o.width, o.height, o.size_bytes, o.seed
+    INSERT INTO output (id, job_id, attempt, {columns})
+    SELECT o.id, ended.id, ended.attempt, {values}
       FROM ended, jsonb_populate_recordset(NULL::output, :outputs) o
 )
 SELECT (SELECT count(*) FROM ended) AS ended{wake}
 """
+_OUTPUT_COLUMNS = tuple(StoredOutput.__dataclass_fields__)
+_OUTPUT = {"columns": ", ".join(_OUTPUT_COLUMNS), "values": ", ".join(f"o.{name}" for name in _OUTPUT_COLUMNS)}
 _JSON = (bindparam("measured", type_=JSONB), bindparam("outputs", type_=JSONB))
 _FINISH = text(
     _END.format(
+        **_OUTPUT,
         wake="",
         change="""status = :status, finished_at = now(), lease_until = NULL, worker_id = NULL,
            failures = failures + :failed, error_code = :error_code, error_message = :error_message""",
@@ -210,6 +233,7 @@ _FINISH = text(
 ).bindparams(*_JSON)
 _REQUEUE = text(
     _END.format(
+        **_OUTPUT,
         # The relay sends the job again; it need not wait for its next sweep to hear of it.
         wake=f", (SELECT pg_notify('{RELAY_CHANNEL}', '') FROM ended)",  # noqa: S608
         change="""status = CASE WHEN cancel_requested_at IS NULL THEN 'queued' ELSE 'canceled' END,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from inpaint_core.status import AttemptStatus, JobStatus, Priority
+from inpaint_core.status import AttemptStatus, JobStatus, MaskKind, Priority
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,12 +24,17 @@ class Job(Base):
 
     source_uri: Mapped[str | None]
     source_sha256: Mapped[str | None] = mapped_column(ForeignKey("image.sha256"))
-    mask_uri: Mapped[str | None]
+    mask_uri: Mapped[str | None] = mapped_column(doc="NULL: the mask is the transparency of the source, or shapes")
     mask_sha256: Mapped[str | None] = mapped_column(ForeignKey("image.sha256"))
+    mask_kind: Mapped[str] = mapped_column(server_default=MaskKind.OBJECT.value)
+    mask_shapes: Mapped[dict[str, Any] | None] = mapped_column(doc="Boxes and polygons, pixels of the source")
     prompt: Mapped[str] = mapped_column(server_default="")
     negative_prompt: Mapped[str] = mapped_column(server_default="")
     seed: Mapped[BigInt | None]
     parameters: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    edit: Mapped[dict[str, Any]] = mapped_column(
+        server_default=text("'{}'"), doc="Options of mask, fit and output that differ from the defaults"
+    )
 
     campaign: Mapped[str | None]
     tags: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
@@ -58,7 +63,13 @@ class Job(Base):
         one_of("status", JobStatus),
         one_of("priority", Priority),
         # A message that could not be understood is kept as a failed job, so that its sender finds out why.
-        CheckConstraint("(source_uri IS NOT NULL AND mask_uri IS NOT NULL) OR status = 'failed'", name="has_inputs"),
+        CheckConstraint(
+            "(source_uri IS NOT NULL AND (mask_kind <> 'object' OR mask_uri IS NOT NULL)) OR status = 'failed'",
+            name="has_inputs",
+        ),
+        CheckConstraint("mask_kind = 'object' OR mask_uri IS NULL", name="one_mask"),
+        CheckConstraint("(mask_kind = 'shapes') = (mask_shapes IS NOT NULL)", name="shapes_are_shapes"),
+        one_of("mask_kind", MaskKind),
         CheckConstraint("status = 'running' OR (lease_until IS NULL AND worker_id IS NULL)", name="lease_only_running"),
         CheckConstraint("status <> 'running' OR lease_until IS NOT NULL", name="running_has_lease"),
         CheckConstraint("(status IN ('queued', 'running')) = (finished_at IS NULL)", name="finished_when_final"),
@@ -121,6 +132,12 @@ class Attempt(Base):
     peak_memory_kind: Mapped[str | None] = mapped_column(doc="cuda_allocated, or process_rss")
     seed: Mapped[BigInt | None]
     parameters: Mapped[dict[str, Any] | None] = mapped_column(doc="All parameters as they ran")
+    normalised: Mapped[dict[str, Any] | None] = mapped_column(doc="What was changed on reading: before and after")
+    region_pixels: Mapped[BigInt | None] = mapped_column(doc="Pixels of the source that the job may change")
+    windows: Mapped[list[Any] | None] = mapped_column(
+        doc="What the model saw: boxes in the source, and the size that it painted them in"
+    )
+    warnings: Mapped[list[Any] | None] = mapped_column(doc="What is allowed and may still be a mistake")
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
 

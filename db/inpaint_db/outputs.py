@@ -32,7 +32,11 @@ class Image(Base):
 
 
 class Output(Base):
-    """An image that a successful attempt stored."""
+    """An image that a successful attempt stored.
+
+    Kind `result` is the picture; `region` the mask of what the job might change; `raw` what the model returned. The
+    measures are of the result. Levels are 8-bit ones (0 to 255), whatever the depth of the picture.
+    """
 
     __tablename__ = "output"
 
@@ -48,6 +52,26 @@ class Output(Base):
     size_bytes: Mapped[BigInt]
     seed: Mapped[BigInt | None]
     created_at: Mapped[Now]
+
+    exact: Mapped[bool | None] = mapped_column(doc="Whether its format keeps every pixel; NULL: not a result")
+    outside_changed_pixels: Mapped[BigInt | None] = mapped_column(
+        doc="Pixels outside the edit region in which the decoded result differs from the decoded source"
+    )
+    raw_outside_mean: Mapped[float | None] = mapped_column(
+        doc="Mean difference of the raw model output from its input outside the mask, levels"
+    )
+    raw_outside_max: Mapped[float | None] = mapped_column(doc="The largest such difference, levels")
+    raw_outside_changed_share: Mapped[float | None] = mapped_column(doc="Share of those pixels that differ at all")
+    inside_change_mean: Mapped[float | None] = mapped_column(doc="Mean change of the edit region, levels")
+    inside_deviation: Mapped[float | None] = mapped_column(
+        doc="Standard deviation of brightness in the edit region, levels; 0: blank"
+    )
+    seam_step: Mapped[float | None] = mapped_column(
+        doc="Mean step between neighbours across the region's border, levels"
+    )
+    ring_step: Mapped[float | None] = mapped_column(
+        doc="Mean step between neighbours just outside the border, levels: what a seam must be measured by"
+    )
 
     __table_args__ = (
         ForeignKeyConstraint(["job_id", "attempt"], ["attempt.job_id", "attempt.number"], ondelete="CASCADE"),

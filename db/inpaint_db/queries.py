@@ -49,8 +49,22 @@ class JobView:
     cost_unknown_reason: str | None
     source_uri: str | None
     mask_uri: str | None
+    #: object, alpha or shapes.
+    mask_kind: str
+    mask_shapes: dict[str, Any] | None
+    #: Options of the edit that differ from the defaults.
+    edit: dict[str, Any]
     output_uri: str | None
     output_sha256: str | None
+    output_format: str | None
+    output_bytes: int | None
+    #: Whether the format of the output keeps every pixel.
+    exact: bool | None
+    outside_changed_pixels: int | None
+    region_share: float | None
+    windows: list[dict[str, Any]] | None
+    normalised: dict[str, Any] | None
+    warnings: list[str] | None
     error_code: str | None
     error_message: str | None
 
@@ -60,8 +74,9 @@ SELECT j.id, j.model, j.status, j.prompt, j.seed, j.parameters, j.campaign, j.ta
        j.submitted_at, j.started_at, j.finished_at, j.attempt, j.failures, j.max_attempts,
        j.cancel_requested_at IS NOT NULL AS cancel_requested, r.waiting_for, a.phase, a.steps_done, a.steps_total,
        {", ".join("r." + phase for phase in PHASES)}, r.total_s, r.peak_memory_bytes, r.cost_usd,
-       r.cost_unknown_reason, j.source_uri, j.mask_uri, r.output_uri, o.sha256 AS output_sha256,
-       j.error_code, j.error_message
+       r.cost_unknown_reason, j.source_uri, j.mask_uri, j.mask_kind, j.mask_shapes, j.edit, r.output_uri,
+       o.sha256 AS output_sha256, r.output_format, r.output_bytes, r.exact, r.outside_changed_pixels, r.region_share,
+       r.windows, r.normalised, r.warnings, j.error_code, j.error_message
   FROM job j
   JOIN LATERAL (SELECT * FROM job_report v WHERE v.id = j.id OFFSET 0) r ON true  -- else: the view of every job
   LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempt

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from inpaint_core.card import ModelCard
+from inpaint_core.edit import MaskShapes
 from inpaint_core.errors import IdempotencyConflict
 from inpaint_core.images import ImageFacts
 from inpaint_core.job import JobRequest
@@ -89,8 +90,9 @@ def known_images(connection: Connection, sha256s: Collection[str]) -> dict[str, 
 
 
 # One parameter for any number of rows: as fast to build and to plan for one job as for five hundred.
-_COLUMNS = """id, model, source_uri, source_sha256, mask_uri, mask_sha256, prompt, negative_prompt, seed, parameters,
-    campaign, tags, priority, deadline, idempotency_key, request_hash, max_attempts"""
+_COLUMNS = """id, model, source_uri, source_sha256, mask_uri, mask_sha256, mask_kind, mask_shapes, prompt,
+    negative_prompt, seed, parameters, edit, campaign, tags, priority, deadline, idempotency_key, request_hash,
+    max_attempts"""
 _INSERT_JOBS = text(f"""
 INSERT INTO job ({_COLUMNS})
 SELECT {_COLUMNS} FROM jsonb_populate_recordset(NULL::job, :rows)
@@ -234,12 +236,15 @@ def _row(job: NewJob, max_attempts: int) -> dict[str, Any]:
         "model": request.model,
         "source_uri": request.source,
         "source_sha256": job.source_sha256,
-        "mask_uri": request.mask,
+        "mask_uri": request.mask_uri,
         "mask_sha256": job.mask_sha256,
+        "mask_kind": request.mask_kind.value,
+        "mask_shapes": request.mask.model_dump(mode="json") if isinstance(request.mask, MaskShapes) else None,
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "seed": request.with_seed().seed,
         "parameters": request.parameters,
+        "edit": request.edit.said(),
         "campaign": request.campaign,
         "tags": dict(request.tags),
         "priority": request.priority.value,

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 QUESTIONS = (
     "SELECT id, 'is still ' || status FROM job WHERE status IN ('queued', 'running')",
     """SELECT j.id, 'succeeded, but has ' || count(o.id) || ' outputs'
-         FROM job j LEFT JOIN output o ON o.job_id = j.id AND o.attempt = j.attempt
+         FROM job j LEFT JOIN output o ON o.job_id = j.id AND o.attempt = j.attempt AND o.kind = 'result'
         WHERE j.status = 'succeeded' GROUP BY j.id HAVING count(o.id) <> 1""",
     """SELECT j.id, 'has an output of attempt ' || o.attempt || ', but is ' || j.status || ' in attempt ' || j.attempt
          FROM output o JOIN job j ON j.id = o.job_id WHERE j.status <> 'succeeded' OR o.attempt <> j.attempt""",
@@ -49,7 +49,7 @@ QUESTIONS = (
         WHERE status = 'failed' AND (coalesce(error_code, '') = '' OR coalesce(error_message, '') = '')""",
     """SELECT min(j.id::text)::uuid, 'and others of the same picture differ in their result' FROM output o
          JOIN job j ON j.id = o.job_id
-        GROUP BY j.source_sha256, j.mask_sha256 HAVING count(DISTINCT o.sha256) > 1""",
+        GROUP BY j.source_sha256, j.mask_sha256, o.kind HAVING count(DISTINCT o.sha256) > 1""",
 )
 
 

@@ -9,8 +9,12 @@ SELECT j.id, j.model, j.status, j.campaign, j.priority, j.submitted_at, j.starte
        CASE WHEN a.job_id IS NULL THEN 'never ran' ELSE c.cost_unknown_reason END AS cost_unknown_reason,
        e.device_kind, e.device_name,
        w.host AS worker_host, s.width, s.height,
-       m.masked_pixels::float8 / nullif(m.width::float8 * m.height, 0) AS masked_share,
-       o.uri AS output_uri, o.size_bytes AS output_bytes,
+       coalesce(a.region_pixels::float8 / nullif(o.width::float8 * o.height, 0),
+                CASE WHEN NOT j.edit ?| array['polarity', 'threshold', 'resize_mask', 'fill_holes', 'grow']
+                     THEN m.masked_pixels::float8 / nullif(m.width::float8 * m.height, 0) END) AS region_share,
+       o.uri AS output_uri, o.format AS output_format, o.size_bytes AS output_bytes, o.exact,
+       o.outside_changed_pixels, o.raw_outside_mean, o.raw_outside_max, o.raw_outside_changed_share,
+       o.inside_change_mean, o.inside_deviation, o.seam_step, o.ring_step, j.edit, a.windows, a.normalised, a.warnings,
        j.error_code, j.error_message,
        CASE WHEN j.status = 'queued' AND j.not_before <= now() AND NOT EXISTS (
                  SELECT 1 FROM worker l WHERE l.model = j.model AND l.state IN ('loading', 'ready')
@@ -61,9 +65,23 @@ COMMENT ON COLUMN job_report.device_name IS 'Name of the CPU or GPU.';
 COMMENT ON COLUMN job_report.worker_host IS 'Machine of the newest attempt.';
 COMMENT ON COLUMN job_report.width IS 'Width of the source, pixels.';
 COMMENT ON COLUMN job_report.height IS 'Height of the source, pixels.';
-COMMENT ON COLUMN job_report.masked_share IS 'Share of the source that the mask marks, 0 to 1.';
+COMMENT ON COLUMN job_report.region_share IS 'Share of the source that the job may change, 0 to 1; before it ran: that its mask marks, if known.';
 COMMENT ON COLUMN job_report.output_uri IS 's3:// address of the result.';
+COMMENT ON COLUMN job_report.output_format IS 'PNG, JPEG, WEBP or AVIF.';
 COMMENT ON COLUMN job_report.output_bytes IS 'Size of the result.';
+COMMENT ON COLUMN job_report.exact IS 'True: the result is stored without loss, and every pixel outside the edit region is the source''s. False: its format loses a little everywhere.';
+COMMENT ON COLUMN job_report.outside_changed_pixels IS 'Pixels outside the edit region in which the stored result, decoded again, differs from the decoded source. Always 0 if exact.';
+COMMENT ON COLUMN job_report.raw_outside_mean IS 'What the model itself changed outside the mask, before the fleet put the source back: mean difference, levels of 0 to 255.';
+COMMENT ON COLUMN job_report.raw_outside_max IS 'The same: largest difference, levels of 0 to 255.';
+COMMENT ON COLUMN job_report.raw_outside_changed_share IS 'The same: share of the pixels outside the mask that the model changed at all, 0 to 1.';
+COMMENT ON COLUMN job_report.inside_change_mean IS 'Mean difference between result and source in the edit region, levels of 0 to 255; near 0: it did nothing.';
+COMMENT ON COLUMN job_report.inside_deviation IS 'Standard deviation of brightness in the edit region, levels of 0 to 255; near 0: it is blank.';
+COMMENT ON COLUMN job_report.seam_step IS 'Mean step between neighbouring pixels across the border of the edit region, levels of 0 to 255.';
+COMMENT ON COLUMN job_report.ring_step IS 'Mean step between neighbouring pixels just outside that border, levels of 0 to 255: a seam_step well above it is visible.';
+COMMENT ON COLUMN job_report.edit IS 'Options of mask, fit and output that differ from the defaults.';
+COMMENT ON COLUMN job_report.windows IS 'What the model saw: boxes of the source, and the size it painted them in, pixels.';
+COMMENT ON COLUMN job_report.normalised IS 'What reading the source changed (orientation, colours, depth): before and after.';
+COMMENT ON COLUMN job_report.warnings IS 'What is allowed and may still be a mistake.';
 COMMENT ON COLUMN job_report.error_code IS 'Stable code of the newest error.';
 COMMENT ON COLUMN job_report.error_message IS 'What was wrong, what was found, what to do.';
 COMMENT ON COLUMN job_report.waiting_for IS 'Why a queued job does not start, as far as the database can tell.';

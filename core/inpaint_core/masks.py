@@ -1,0 +1,220 @@
+"""What a mask marks: pictures in three polarities, the transparency of a source, boxes and polygons.
+
+Inside the fleet a mask is one thing: mode L, 255 = repaint, 0 = keep.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image, ImageChops, ImageDraw
+
+from inpaint_core.edit import Box, EditOptions, MaskShapes, Polarity
+from inpaint_core.errors import ColouredMask, EmptyMask, FullMask, MaskOutside, MaskSizeMismatch, NoTransparency
+from inpaint_core.images import ImageFacts, Limits, describe, open_image
+
+#: Mask values from here on mean "repaint" (diffusers binarises at 0.5, too).
+MASK_THRESHOLD = 128
+#: Brightness between channels up to here is what JPEG makes of grey.
+_COLOUR_FROM = 48
+#: Of a grey mask, at most this share of pixels may look coloured at the edges.
+_COLOURED_SHARE = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the picture of a mask is read. `size`: what it is resized to if it is of another one."""
+
+    polarity: Polarity = Polarity.WHITE
+    threshold: int = MASK_THRESHOLD
+    size: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, edit: EditOptions, size: tuple[int, int]) -> Reading:
+        """How an edit of a source of `size` reads its mask."""
+        return cls(edit.polarity, edit.threshold, size if edit.resize_mask else None)
+
+    @property
+    def is_usual(self) -> bool:
+        """White from 128 on, in its own size: what is recorded of an image that was used as a mask."""
+        return self == Reading()
+
+
+def open_mask(data: bytes, limits: Limits, what: str = "mask", reading: Reading | None = None) -> Image.Image:
+    """A mask in mode L, 255 = repaint and 0 = keep. Raises an `ImageError`."""
+    return binary_mask(open_image(data, limits, what), what, reading)
+
+
+def inspect_mask(
+    data: bytes, limits: Limits, what: str = "mask", reading: Reading | None = None
+) -> tuple[ImageFacts, int]:
+    """Decode a mask once: what it is, and how many pixels it marks; raises as `open_mask` does."""
+    image = open_image(data, limits, what)
+    marked = count_marked(binary_mask(image, what, reading))
+    usual = reading is None or reading.is_usual
+    return describe(data, image, limits, marked if usual else None), marked
+
+
+def binary_mask(image: Image.Image, what: str = "mask", reading: Reading | None = None) -> Image.Image:
+    """Any decoded image as a mask; `EmptyMask` if it marks nothing, `FullMask` if it marks all.
+
+    Transparent pixels are kept, unless transparency is what marks. `ColouredMask` for anything that is not grey: a
+    photo, or an area painted red.
+    """
+    reading = reading or Reading()
+    if reading.polarity is Polarity.TRANSPARENT:
+        values = _transparency(image, what)
+    else:
+        _refuse_colours(image, what)
+        values = _brightness(image, reading.polarity)
+    return _checked(_resized(values, reading), what, reading)
+
+
+def alpha_mask(image: Image.Image, threshold: int = MASK_THRESHOLD, what: str = "source") -> Image.Image:
+    """The transparent pixels of a source as its mask. Raises `NoTransparency`, or as `binary_mask` does."""
+    reading = Reading(Polarity.TRANSPARENT, threshold)
+    return _checked(_transparency(image, what), f"transparency of the {what}", reading)
+
+
+def shapes_mask(shapes: MaskShapes, size: tuple[int, int]) -> Image.Image:
+    """Boxes and polygons drawn on a picture of `size`; `MaskOutside` if one of them lies beside it.
+
+    A pixel belongs to a polygon if its middle does, give or take half a pixel.
+    """
+    mask = Image.new("L", size)
+    draw = ImageDraw.Draw(mask)
+    whole = Box(0, 0, *size)
+    for corners in shapes.boxes:
+        box = Box(*corners) & whole
+        if not box.area:
+            raise _outside("box", list(corners), size)
+        draw.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), fill=255)
+    for points in shapes.polygons:
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        if max(xs) <= 0 or max(ys) <= 0 or min(xs) >= size[0] or min(ys) >= size[1]:
+            raise _outside("polygon", [list(point) for point in points[:4]], size)
+        # Pillow's coordinates name the middles of pixels, ours their corners.
+        draw.polygon([(x - 0.5, y - 0.5) for x, y in points], fill=255)
+    return _checked(mask, "mask", Reading())
+
+
+def check_pair(source: ImageFacts | Image.Image, mask: ImageFacts | Image.Image) -> None:
+    """`MaskSizeMismatch` unless mask and source have one size."""
+    if (source.width, source.height) != (mask.width, mask.height):
+        raise MaskSizeMismatch(
+            f"The mask is {mask.width}x{mask.height} pixels and the source {source.width}x{source.height}. "
+            "They must be equal, as displayed (a photo that EXIF turns upright counts upright): export the mask at the "
+            "size of the source, or have it resized (resize_mask).",
+            mask=(mask.width, mask.height),
+            source=(source.width, source.height),
+        )
+
+
+def count_marked(mask: Image.Image) -> int:
+    """Pixels that a mask of mode L with only 0 and 255 marks."""
+    return mask.histogram()[255]
+
+
+def has_transparency(image: Image.Image) -> bool:
+    """Whether the image can have transparent pixels, by its mode."""
+    return "A" in image.getbands() or "transparency" in image.info
+
+
+def _checked(values: Image.Image, what: str, reading: Reading) -> Image.Image:
+    threshold = reading.threshold
+    mask = values.point(lambda value: 255 if value >= threshold else 0)
+    if mask.getbbox() is None:
+        low, high = (int(value) for value in values.getextrema())  # type: ignore[arg-type]
+        raise EmptyMask(_nothing_marked(what, high, reading), what=what, highest=high, lowest=low)
+    if not mask.histogram()[0]:
+        raise FullMask(
+            f"The {what} marks the whole picture, so that nothing would be left of it. {_meaning(reading.polarity)}; "
+            "if it is the other way round, invert it.",
+            what=what,
+        )
+    return mask
+
+
+def _nothing_marked(what: str, highest: int, reading: Reading) -> str:
+    threshold, polarity = reading.threshold, reading.polarity
+    if polarity is Polarity.TRANSPARENT:
+        return (
+            f"The {what} marks nothing to repaint: its most transparent pixel has an alpha of {255 - highest} of 255, "
+            f"and up to {255 - threshold} means repaint. Erase the area, or send a mask."
+        )
+    if polarity is Polarity.BLACK:
+        return (
+            f"The {what} marks nothing to repaint: its darkest pixel is {255 - highest} of 255, and black (up to "
+            f"{255 - threshold}) means repaint. Paint the area black; if it is white on black, leave polarity out."
+        )
+    return (
+        f"The {what} marks nothing to repaint: its brightest pixel is {highest} of 255, and white (from "
+        f"{threshold}) means repaint. Paint the area white; if it is black on white, invert it or say polarity black."
+    )
+
+
+def _meaning(polarity: Polarity) -> str:
+    kept = {Polarity.WHITE: "Black keeps", Polarity.BLACK: "White keeps", Polarity.TRANSPARENT: "What is opaque keeps"}
+    return f"{kept[polarity]} what it covers"
+
+
+def _resized(values: Image.Image, reading: Reading) -> Image.Image:
+    if reading.size is None or reading.size == values.size:
+        return values
+    shrinks = reading.size[0] < values.width or reading.size[1] < values.height
+    return values.resize(reading.size, Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR)
+
+
+def _transparency(image: Image.Image, what: str) -> Image.Image:
+    if not has_transparency(image):
+        raise NoTransparency(
+            f"The {what} has no transparency (its mode is {image.mode}), and transparent pixels were to be "
+            "repainted. Save it as PNG or WebP with the area erased, or send a mask in black and white.",
+            what=what,
+        )
+    return ImageChops.invert(image.convert("RGBA").getchannel("A"))
+
+
+def _brightness(image: Image.Image, polarity: Polarity) -> Image.Image:
+    """How much each pixel marks, 0 to 255; what is transparent marks nothing."""
+    opaque = None
+    if has_transparency(image):
+        rgba = image.convert("RGBA")
+        image, opaque = rgba.convert("RGB"), rgba.getchannel("A")
+    values = grey(image)
+    if polarity is Polarity.BLACK:
+        values = ImageChops.invert(values)
+    return values if opaque is None else ImageChops.multiply(values, opaque)
+
+
+def grey(image: Image.Image) -> Image.Image:
+    """In mode L. 16-bit grey is scaled; Pillow's own conversion clips it at 255."""
+    if image.mode.startswith("I;16"):
+        return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    return image.convert("L")
+
+
+def _refuse_colours(image: Image.Image, what: str) -> None:
+    if image.mode in ("1", "L", "LA") or image.mode.startswith("I"):
+        return
+    rgba = image.convert("RGBA")
+    red, green, blue, alpha = rgba.split()
+    spread = ImageChops.subtract(
+        ImageChops.lighter(ImageChops.lighter(red, green), blue), ImageChops.darker(ImageChops.darker(red, green), blue)
+    )
+    spread = ImageChops.multiply(spread, alpha.point(lambda value: 255 if value else 0))
+    share = sum(spread.histogram()[_COLOUR_FROM:]) / (image.width * image.height)
+    if share > _COLOURED_SHARE:
+        raise ColouredMask(
+            f"The {what} has colours ({share:.1%} of it): it looks like a picture, or an area painted in a colour. "
+            "A mask is black and white: white is repainted, black is kept.",
+            what=what,
+        )
+
+
+def _outside(shape: str, points: object, size: tuple[int, int]) -> MaskOutside:
+    return MaskOutside(
+        f"The {shape} {points} of the mask lies outside of the picture, which is {size[0]}x{size[1]} pixels. "
+        "Coordinates are pixels of the source as displayed, from its upper left corner.",
+        size=size,
+    )
