@@ -141,6 +141,14 @@ def job_statuses(connection: Connection, job_ids: Collection[UUID]) -> dict[UUID
     return {row.id: JobStatus(row.status) for row in connection.execute(statement, {"ids": list(job_ids)})}
 
 
+def job_outputs(connection: Connection, job_id: UUID) -> dict[str, str]:
+    """Kind -> address of what the job's newest attempt stored. `raw` of further windows: `raw-2` and so on."""
+    statement = text("""
+        SELECT o.kind, o.uri FROM output o JOIN job j ON j.id = o.job_id AND j.attempt = o.attempt
+         WHERE j.id = :id ORDER BY o.kind""")
+    return {row.kind: row.uri for row in connection.execute(statement, {"id": job_id})}
+
+
 def retry_jobs(connection: Connection, job_ids: Collection[UUID]) -> list[UUID]:
     """Put failed, canceled and expired jobs back into their queues with fresh attempts; those that were."""
     statement = text("""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -11,14 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from inpaint_core.catalogue import Catalogue, load_catalogue
-from inpaint_core.errors import InputNotFound, JobFailed, JobNotFound
+from inpaint_core.edit import EditOptions
+from inpaint_core.errors import JobNotFound
 from inpaint_core.job import ParameterValue, parse_job_id
 from inpaint_core.settings import Settings, load_settings
 from inpaint_core.status import JobStatus, Priority
 from inpaint_core.storage import ObjectRef
 
+from inpaint_producer.outputs import RESULT, choose_output, file_name, write_whole
 from inpaint_producer.polling import pauses
-from inpaint_producer.spec import ImageSource, JobSpec, take_portion
+from inpaint_producer.spec import ImageSource, JobSpec, MaskSource, take_portion
 
 if TYPE_CHECKING:
     from inpaint_core.s3 import S3Store
@@ -88,7 +89,7 @@ class InpaintClient:
     def submit(
         self,
         source: ImageSource,
-        mask: ImageSource,
+        mask: MaskSource,
         *,
         model: str,
         prompt: str = "",
@@ -100,11 +101,17 @@ class InpaintClient:
         priority: Priority | str = Priority.NORMAL,
         deadline: datetime | None = None,
         idempotency_key: str | None = None,
+        edit: EditOptions | Mapping[str, Any] | None = None,
     ) -> Submitted:
         """Queue one edit: repaint what `mask` (white) marks in `source`.
 
-        Images are paths, `s3://bucket/key`, encoded bytes or PIL images. Raises a `RequestError` that says what is
-        wrong before anything is stored, or a `ServiceUnavailable` that names the service and its address.
+        Images are paths, `s3://bucket/key`, encoded bytes or PIL images. A mask may also be "alpha", for the
+        transparent pixels of the source (a file of that name is `Path("alpha")`), or boxes and polygons, as in
+        `{"boxes": [[left, top, right, bottom]]}`. `edit` says how masks are read, how the picture is fitted to the
+        model and how the result is stored; `help(EditOptions)` has its fields.
+
+        Raises a `RequestError` that says what is wrong before anything is stored, or a `ServiceUnavailable` that names
+        the service and its address.
         """
         spec = JobSpec(
             source,
@@ -119,6 +126,7 @@ class InpaintClient:
             priority,
             deadline,
             idempotency_key,
+            edit,
         )
         return self._submit.submit([spec])[0]
 
@@ -218,37 +226,43 @@ class InpaintClient:
 
         return patiently(once, for_s=_PATIENCE_S)
 
-    def result_bytes(self, job_id: JobId) -> bytes:
-        """The encoded output of a job that succeeded; `JobFailed` says why there is none."""
-        view = self.get(job_id)
-        if view.output_uri is None:
-            raise JobFailed(_no_output(view), job_id=str(view.id), status=view.status.value)
-        # An output may be larger than any input is allowed to be: PNG of a 50-megapixel photo.
-        return self.store.get(ObjectRef.parse(view.output_uri), max_bytes=1 << 31)
+    def result_bytes(self, job_id: JobId, kind: str = RESULT) -> bytes:
+        """The encoded output of a job that succeeded; `JobFailed` says why there is none.
 
-    def result(self, job_id: JobId) -> Image:
+        `kind` is `result`, `region` (the mask of what the job might change), or `raw` (what the model returned, if the
+        edit had `keep_raw`; that of further windows is `raw-2`, `raw-3` and so on).
+        """
+        return self._output(job_id, kind)[1]
+
+    def result(self, job_id: JobId, kind: str = RESULT) -> Image:
         """The output as a PIL image."""
         from PIL import Image as PillowImage
 
-        image = PillowImage.open(io.BytesIO(self.result_bytes(job_id)))
+        image = PillowImage.open(io.BytesIO(self.result_bytes(job_id, kind)))
         image.load()
         return image
 
-    def download(self, job_id: JobId, path: str | Path) -> Path:
-        """Write the output to `path`; a folder gets `<job id>.png`. An existing file is replaced only when whole."""
-        data = self.result_bytes(job_id)
+    def download(self, job_id: JobId, path: str | Path, kind: str = RESULT) -> Path:
+        """Write the output to `path` as it is stored. An existing file is replaced only when whole.
+
+        A folder gets `<job id>.png`, with the ending of the format it is stored in, and `<job id>-region.png` and the
+        like for other kinds.
+        """
+        uri, data = self._output(job_id, kind)
         target = Path(path)
         if target.is_dir():
-            target = target / f"{job_id}.png"
-        if not target.parent.is_dir():
-            raise InputNotFound(f"There is no folder {target.parent} to write into. Make it first.", path=str(target))
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            part.write_bytes(data)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+            target = target / file_name(job_id, kind, uri)
+        write_whole(target, data)
         return target
+
+    def _output(self, job_id: JobId, kind: str) -> tuple[str, bytes]:
+        from inpaint_db.queries import job_outputs
+
+        view = self.get(job_id)
+        with self.database.read() as connection:
+            uri = choose_output(view, job_outputs(connection, view.id), kind)
+        # An output may be larger than any input is allowed to be: PNG of a 50-megapixel photo.
+        return uri, self.store.get(ObjectRef.parse(uri), max_bytes=1 << 31)
 
     def cancel(self, job_id: JobId) -> JobStatus:
         """Ask for the job's end. `canceled` at once if it was queued; `running` until its worker hears of it;
@@ -285,11 +299,3 @@ class InpaintClient:
 
 def _uuid(job_id: JobId) -> UUID:
     return job_id if isinstance(job_id, UUID) else parse_job_id(job_id)
-
-
-def _no_output(view: JobView) -> str:
-    if view.status is JobStatus.FAILED:
-        return f"Job {view.id} failed ({view.error_code}): {view.error_message}"
-    if view.status.is_final:
-        return f"Job {view.id} is {view.status.value} and has no output. Queue it again with `inpaint jobs retry`."
-    return f"Job {view.id} is {view.status.value} and has no output yet. Wait for it first."

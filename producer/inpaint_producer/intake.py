@@ -7,12 +7,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from inpaint_core.errors import InputNotFound, InvalidRequest, UnreadableImage
-from inpaint_core.images import ImageFacts, Limits, inspect_image, inspect_mask
+from inpaint_core.images import ImageFacts, Limits, describe, inspect_image, open_image
+from inpaint_core.masks import Reading, alpha_mask, count_marked, inspect_mask
 from inpaint_core.storage import ObjectRef, ObjectStore, input_ref
 from PIL import Image, ImageOps
 
@@ -27,11 +28,22 @@ _REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What an image is for, and how it is read as a mask; a source is so only if its transparency is the mask."""
+
+    role: Role
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
     """An image that passed its checks: where it lies or will lie, and its bytes if it is not stored yet."""
 
+    use: Use
     ref: ObjectRef
     facts: ImageFacts
+    #: Pixels to repaint, if it was read as a mask.
+    marked: int | None
     data: bytes | None
 
 
@@ -53,31 +65,31 @@ class ImageIntake:
         self._store = store
         self._limits = limits
         self._known = known
-        self._seen: OrderedDict[tuple[str, Role], _Seen] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, Use], _Seen] = OrderedDict()
         self._lock = threading.Lock()
 
-    def check(self, image: ImageSource, role: Role) -> Intake:
+    def check(self, image: ImageSource, use: Use) -> Intake:
         """Read one image and check it; nothing is stored."""
         if isinstance(image, str) and image.startswith("s3://"):
-            return self._object(image, role)
-        data, what = _read(image, role, self._limits)
-        facts = (inspect_mask if role == "mask" else inspect_image)(data, self._limits, what)
+            return self._object(image, use)
+        data, what = _read(image, use.role, self._limits)
+        facts, marked = _inspect(data, self._limits, what, use)
         ref = input_ref(self._store.bucket, facts.sha256, facts.extension)
-        seen = self._recall(str(ref), role, held=True)
-        return seen or Intake(ref, facts, data)
+        seen = self._recall(str(ref), use, held=True)
+        return seen or Intake(use, ref, facts, marked, data)
 
-    def store(self, intake: Intake, role: Role) -> Intake:
+    def store(self, intake: Intake) -> Intake:
         """Upload the image if it is not stored yet. It must be held in the database: what was seen before that may
         have been removed in between, and is looked for again.
         """
         if intake.data is not None:
             self._store.put(intake.ref, intake.data, intake.facts.media_type)
-        elif not self._is_cleaned(intake.ref) or self._recall(str(intake.ref), role, held=True):
+        elif not self._is_cleaned(intake.ref) or self._recall(str(intake.ref), intake.use, held=True):
             return intake
         else:
             self._store.stat(intake.ref)
-        stored = Intake(intake.ref, intake.facts, None)
-        self._remember(stored, role, held=True)
+        stored = replace(intake, data=None)
+        self._remember(stored, held=True)
         return stored
 
     def forget(self) -> None:
@@ -85,41 +97,61 @@ class ImageIntake:
         with self._lock:
             self._seen.clear()
 
-    def _object(self, uri: str, role: Role) -> Intake:
+    def _object(self, uri: str, use: Use) -> Intake:
         try:
             ref = ObjectRef.parse(uri)
         except ValueError as error:
-            raise InvalidRequest(f"{role}: {uri!r} {error}.", field=role) from None
-        seen = self._recall(uri, role)
+            raise InvalidRequest(f"{use.role}: {uri!r} {error}.", field=use.role) from None
+        seen = self._recall(uri, use)
         if seen:
             return seen
         sha = ref.content_sha256 if ref.bucket == self._store.bucket else None
         facts = self._known(sha) if sha else None
-        if facts and (role == "source" or facts.masked_pixels):
+        marked = None
+        if facts and _is_recorded(facts, use):
             self._store.stat(ref)  # recorded once, but is it still there?
+            marked = facts.masked_pixels if use.reading else None
         else:
             data = self._store.get(ref, self._limits.max_bytes)
-            facts = (inspect_mask if role == "mask" else inspect_image)(data, self._limits, f"{role} {uri}")
-        intake = Intake(ref, facts, None)
+            facts, marked = _inspect(data, self._limits, f"{use.role} {uri}", use)
+        intake = Intake(use, ref, facts, marked, None)
         if sha:  # only content-addressed objects never change under their name
-            self._remember(intake, role, held=False)
+            self._remember(intake, held=False)
         return intake
 
     def _is_cleaned(self, ref: ObjectRef) -> bool:
         """Whether the fleet removes the object when no job needs it: only what is named after its content."""
         return ref.bucket == self._store.bucket and ref.content_sha256 is not None
 
-    def _recall(self, uri: str, role: Role, *, held: bool = False) -> Intake | None:
+    def _recall(self, uri: str, use: Use, *, held: bool = False) -> Intake | None:
         with self._lock:
-            seen = self._seen.get((uri, role))
+            seen = self._seen.get((uri, use))
         trusted = seen and seen.at > time.monotonic() - TRUST_S and (seen.held or not held)
         return seen.intake if seen and trusted else None
 
-    def _remember(self, intake: Intake, role: Role, *, held: bool) -> None:
+    def _remember(self, intake: Intake, *, held: bool) -> None:
         with self._lock:
-            self._seen[str(intake.ref), role] = _Seen(time.monotonic(), intake, held)
+            self._seen[str(intake.ref), intake.use] = _Seen(time.monotonic(), intake, held)
             while len(self._seen) > _REMEMBERED:
                 self._seen.popitem(last=False)
+
+
+def _inspect(data: bytes, limits: Limits, what: str, use: Use) -> tuple[ImageFacts, int | None]:
+    """Decode once: what it is, and how many pixels it marks if it is read as a mask."""
+    if use.role == "mask":
+        return inspect_mask(data, limits, what, use.reading)
+    if use.reading is None:
+        return inspect_image(data, limits, what), None
+    image = open_image(data, limits, what)
+    marked = count_marked(alpha_mask(image, use.reading.threshold, what))
+    return describe(data, image, limits), marked
+
+
+def _is_recorded(facts: ImageFacts, use: Use) -> bool:
+    """Whether what the database knows of an image answers for this use of it."""
+    if use.role == "source":
+        return use.reading is None
+    return bool(facts.masked_pixels) and (use.reading is None or use.reading.is_usual)
 
 
 def _read(image: ImageSource, role: Role, limits: Limits) -> tuple[bytes, str]:
@@ -132,6 +164,12 @@ def _read(image: ImageSource, role: Role, limits: Limits) -> tuple[bytes, str]:
         raise InvalidRequest(
             f"{role}: {image!r} is a web address, and those are not fetched. Download it first, or put it into the "
             "bucket and name it as s3://bucket/key.",
+            field=role,
+        )
+    if not isinstance(image, str | Path):
+        raise InvalidRequest(
+            f"{role}: {type(image).__name__} is not taken as an image. Give a path, s3://bucket/key, encoded bytes or "
+            "a PIL image.",
             field=role,
         )
     path = Path(image)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
+from inpaint_core.edit import ALPHA, EditOptions, MaskShapes
 from inpaint_core.job import JobRequest, ParameterValue, parse_request
 from inpaint_core.status import Priority
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 #: A path, `s3://bucket/key`, encoded bytes, or a PIL image (which is stored as PNG).
 ImageSource: TypeAlias = "str | Path | bytes | Image"
-
+#: A picture, "alpha" for the transparent pixels of the source, or boxes and polygons. The word "alpha" is never a file:
+#: one of that name is `Path("alpha")` or "./alpha".
+MaskSource: TypeAlias = "ImageSource | MaskShapes | Mapping[str, Any] | Literal['alpha']"
 
 #: Encoded images of one portion that are in memory together; decoded they are larger, but only eight at a time.
 _PORTION_BYTES = 128 << 20
@@ -25,10 +28,14 @@ _PORTION_BYTES = 128 << 20
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """One edit to submit. Fields mean what they mean in `JobRequest`."""
+    """One edit to submit. Fields mean what they mean in `JobRequest`.
+
+    `mask` is a picture in the forms of `source`, "alpha", or boxes and polygons:
+    `{"boxes": [[left, top, right, bottom]], "polygons": [[[x, y], [x, y], [x, y]]]}`.
+    """
 
     source: ImageSource
-    mask: ImageSource
+    mask: MaskSource
     model: str
     prompt: str = ""
     negative_prompt: str = ""
@@ -39,18 +46,23 @@ class JobSpec:
     priority: Priority | str = Priority.NORMAL
     deadline: datetime | None = None
     idempotency_key: str | None = None
+    edit: EditOptions | Mapping[str, Any] | None = None
 
     def to_request(self, source_uri: str, mask_uri: str) -> JobRequest:
-        """The request once its images have addresses; `InvalidRequest` if a field is wrong."""
+        """The request once its images have addresses; `InvalidRequest` if a field is wrong.
+
+        `mask_uri` is of no use where the mask is no picture.
+        """
         return parse_request(
             {
                 "model": self.model,
                 "source": source_uri,
-                "mask": mask_uri,
+                "mask": mask_uri if is_picture(self.mask) else _plain(self.mask),
                 "prompt": self.prompt,
                 "negative_prompt": self.negative_prompt,
                 "seed": self.seed,
                 "parameters": dict(self.parameters),
+                "edit": {} if self.edit is None else _plain(self.edit),
                 "campaign": self.campaign,
                 "tags": dict(self.tags),
                 "priority": self.priority,
@@ -60,6 +72,16 @@ class JobSpec:
         )
 
 
+def is_picture(mask: MaskSource) -> TypeGuard[ImageSource]:
+    """Whether the mask is a picture of its own, which has to be read and stored."""
+    # Typed first: a PIL image compares with a text by its pixels.
+    return not (isinstance(mask, MaskShapes | Mapping) or (isinstance(mask, str) and mask == ALPHA))
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
 def take_portion(specs: Iterator[JobSpec], count: int) -> list[JobSpec]:
     """At most `count` of the specs, fewer if their images are large."""
     portion: list[JobSpec] = []
@@ -67,7 +89,7 @@ def take_portion(specs: Iterator[JobSpec], count: int) -> list[JobSpec]:
     for spec in itertools.islice(specs, count):
         portion.append(spec)
         for image in (spec.source, spec.mask):
-            if id(image) not in seen:
+            if is_picture(image) and id(image) not in seen:
                 seen.add(id(image))
                 size += _encoded_size(image)
         if size > _PORTION_BYTES:
@@ -82,4 +104,4 @@ def _encoded_size(image: ImageSource) -> int:
     if isinstance(image, str | Path):
         path = Path(image)
         return path.stat().st_size if path.is_file() else 0
-    return image.width * image.height * 3
+    return getattr(image, "width", 0) * getattr(image, "height", 0) * 3

@@ -15,17 +15,19 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from inpaint_core.card import ModelCard, PromptUse
 from inpaint_core.catalogue import Catalogue
+from inpaint_core.edit import MaskShapes, Polarity
 from inpaint_core.errors import BrokerUnavailable, OperatorError, RequestError, ServiceUnavailable
 from inpaint_core.ids import new_id
-from inpaint_core.images import ImageFacts, Limits, check_pair
+from inpaint_core.images import ImageFacts, Limits
 from inpaint_core.job import JobRequest
 from inpaint_core.log import get_logger
+from inpaint_core.masks import Reading, check_pair, count_marked, shapes_mask
 from inpaint_core.queues import WakeUp, make_celery, send_wake_ups
 from inpaint_core.settings import Settings
+from inpaint_core.status import MaskKind
 from inpaint_core.storage import ObjectStore
 from inpaint_db.retention import hold_images
 from inpaint_db.session import Database
@@ -39,9 +41,10 @@ from inpaint_db.submissions import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from inpaint_producer.intake import TRUST_S, ImageIntake, Intake, Role
+from inpaint_producer.doubts import refuse_size, warn
+from inpaint_producer.intake import TRUST_S, ImageIntake, Intake, Use
 from inpaint_producer.ordering import InLine, wake_ups
-from inpaint_producer.spec import ImageSource, JobSpec
+from inpaint_producer.spec import ImageSource, JobSpec, is_picture
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -49,24 +52,37 @@ if TYPE_CHECKING:
 #: Stands for an address that an image gets only when it is stored; long enough to be checked like a real one.
 _NOT_STORED_YET = "s3://not-stored-yet/inputs/image"
 _AT_ONCE = 8
-#: A mask that marks more than this share of its picture is often an inverted one.
-_MOST_OF_IT = 0.9
 #: What Postgres says of a reference to a row that is not there.
 _ROW_IS_GONE = "23503"
 T = TypeVar("T")
 R = TypeVar("R")
+#: What has to be read, told apart from others by its key.
+_Want: TypeAlias = "tuple[Hashable, Callable[[], T]]"
 log = get_logger("inpaint.producer")
+
+
+@dataclass(frozen=True, slots=True)
+class _Mask:
+    """What marks the pixels to repaint. `picture`: None if it is no picture of its own."""
+
+    picture: Intake | None
+    marked: int | None
+
+    @classmethod
+    def of(cls, picture: Intake) -> _Mask:
+        return cls(picture, picture.marked)
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
     request: JobRequest
     source: Intake
-    mask: Intake
+    #: None if the mask is no picture of its own.
+    mask: Intake | None
 
     @property
-    def images(self) -> tuple[tuple[Intake, Role], ...]:
-        return (self.source, "source"), (self.mask, "mask")
+    def images(self) -> tuple[Intake, ...]:
+        return (self.source,) if self.mask is None else (self.source, self.mask)
 
 
 class Submitter:
@@ -101,10 +117,10 @@ class Submitter:
 
     def _submit(self, specs: Sequence[JobSpec]) -> list[Submitted]:
         checked = self._check(specs)
-        self._hold({image.facts for c in checked for image, _ in c.images})
-        images = {str(image.ref): (image, role) for c in checked for image, role in c.images}
-        _in_threads(lambda pair: self._intake.store(*pair), images.values())
-        jobs = [NewJob(new_id(), c.request, c.source.facts.sha256, c.mask.facts.sha256) for c in checked]
+        self._hold({image.facts for c in checked for image in c.images})
+        images = {str(image.ref): image for c in checked for image in c.images}
+        _in_threads(self._intake.store, images.values())
+        jobs = [NewJob(new_id(), c.request, *(image.facts.sha256 for image in c.images)) for c in checked]
         answers, wakes = self._insert(jobs)
         created = {answer.id for answer in answers if answer.created}
         self._send([wake for wake in wakes if wake.job_id in created])
@@ -134,24 +150,40 @@ class Submitter:
                 request = spec.to_request(_NOT_STORED_YET, _NOT_STORED_YET)
                 self._catalogue.card(request.model).check(request)
                 requests.append(request)
-        wanted = {_key(image, role): (image, role) for spec in specs for image, role in _images(spec)}
-        found = dict(zip(wanted, _in_threads(self._try, wanted.values()), strict=True))
+        # Sources before masks: their size tells how a mask is resized, and where shapes may lie.
+        sources = _each_once([self._source(*pair) for pair in zip(specs, requests, strict=True)])
+        good = _until_error(sources)
+        masks = _each_once([self._mask(*three) for three in zip(specs, requests, good, strict=False)])
         checked = []
-        for index, (spec, request) in enumerate(zip(specs, requests, strict=True)):
+        for index, (request, found) in enumerate(zip(requests, sources, strict=True)):
             with _numbered(index):
-                source = _intake_or_raise(found[_key(spec.source, "source")])
-                mask = _intake_or_raise(found[_key(spec.mask, "mask")])
-                check_pair(source.facts, mask.facts)
-            _warn(self._catalogue.card(request.model), request, mask)
-            addressed = request.model_copy(update={"source": str(source.ref), "mask": str(mask.ref)})
-            checked.append(_Checked(addressed, source, mask))
+                checked.append(self._pair(request, _or_raise(found), _or_raise(masks[index])))
         return checked
 
-    def _try(self, pair: tuple[ImageSource, Role]) -> Intake | RequestError:
-        try:
-            return self._intake.check(*pair)
-        except RequestError as error:
-            return error
+    def _source(self, spec: JobSpec, request: JobRequest) -> _Want[Intake]:
+        source = spec.source
+        alpha = request.mask_kind is MaskKind.ALPHA
+        use = Use("source", Reading(Polarity.TRANSPARENT, request.edit.threshold) if alpha else None)
+        return _key(source, use), lambda: self._intake.check(source, use)
+
+    def _mask(self, spec: JobSpec, request: JobRequest, source: Intake) -> _Want[_Mask]:
+        mask, shapes, size = spec.mask, request.mask, (source.facts.width, source.facts.height)
+        if isinstance(shapes, MaskShapes):
+            return (shapes, size), lambda: _Mask(None, count_marked(shapes_mask(shapes, size)))
+        if not is_picture(mask):
+            return _key(spec.source, source.use), lambda: _Mask(None, source.marked)
+        use = Use("mask", Reading.of(request.edit, size))
+        return _key(mask, use), lambda: _Mask.of(self._intake.check(mask, use))
+
+    def _pair(self, request: JobRequest, source: Intake, mask: _Mask) -> _Checked:
+        picture = mask.picture
+        if picture is not None and not request.edit.resize_mask:
+            check_pair(source.facts, picture.facts)
+        refuse_size(source.facts, request.edit)
+        card = self._catalogue.card(request.model)
+        warn(card, request, source.facts, picture.facts if picture else None, mask.marked or 0)
+        addresses = {"source": str(source.ref)} | ({"mask": str(picture.ref)} if picture else {})
+        return _Checked(request.model_copy(update=addresses), source, picture)
 
     def _insert(self, jobs: Sequence[NewJob]) -> tuple[list[Submitted], list[WakeUp]]:
         models = {job.request.model for job in jobs} - self._registered
@@ -191,30 +223,40 @@ class Submitter:
             self._app.close()
 
 
-def _warn(card: ModelCard, request: JobRequest, mask: Intake) -> None:
-    """What is allowed and still looks like a mistake."""
-    if request.prompt.strip() and card.prompt is PromptUse.IGNORED:
-        log.warning("prompt_ignored", model=card.name)
-    share = (mask.facts.masked_pixels or 0) / (mask.facts.width * mask.facts.height)
-    if share > _MOST_OF_IT:
-        log.warning("mask_marks_most", share=f"{share:.0%}")
-
-
-def _images(spec: JobSpec) -> tuple[tuple[ImageSource, Role], ...]:
-    return (spec.source, "source"), (spec.mask, "mask")
-
-
 def _in_line(job: NewJob) -> InLine:
     request = job.request
     return InLine(job.id, request.model, request.priority, request.campaign)
 
 
-def _key(image: ImageSource, role: Role) -> Hashable:
+def _key(image: ImageSource, use: Use) -> Hashable:
     # Pictures and bytes by identity: comparing them would cost more than it saves.
-    return (str(image) if isinstance(image, str | Path) else id(image), role)
+    return (str(image) if isinstance(image, str | Path) else id(image), use)
 
 
-def _intake_or_raise(found: Intake | RequestError) -> Intake:
+def _each_once(wants: Sequence[_Want[T]]) -> list[T | RequestError]:
+    """What each comes to, or why it cannot be had. What several want is read once."""
+    reads = dict(wants)
+    found = dict(zip(reads, _in_threads(_tried, reads.values()), strict=True))
+    return [found[key] for key, _ in wants]
+
+
+def _tried(read: Callable[[], T]) -> T | RequestError:
+    try:
+        return read()
+    except RequestError as error:
+        return error
+
+
+def _until_error(found: Sequence[T | RequestError]) -> list[T]:
+    good = []
+    for each in found:
+        if isinstance(each, RequestError):
+            break
+        good.append(each)
+    return good
+
+
+def _or_raise(found: T | RequestError) -> T:
     if isinstance(found, RequestError):
         raise found
     return found

@@ -1,0 +1,64 @@
+"""What a request asks of its picture that cannot be done, and what can be done and still looks like a mistake."""
+
+from __future__ import annotations
+
+from inpaint_core.card import ModelCard, PromptUse
+from inpaint_core.edit import EditOptions, OutputFormat
+from inpaint_core.errors import InvalidRequest
+from inpaint_core.images import ImageFacts
+from inpaint_core.job import JobRequest
+from inpaint_core.log import get_logger
+from inpaint_core.status import MaskKind
+
+#: Longest side that can be written and read again: libjpeg's limit, WebP's format, and what AVIF decoders take.
+_LONGEST = {OutputFormat.JPEG: 65_500, OutputFormat.WEBP: 16_383, OutputFormat.AVIF: 32_768}
+#: Modes of files that always have transparency. A palette may have it, too, which its mode does not tell.
+_TRANSPARENT_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
+#: A mask that marks more than this share of its picture is often an inverted one.
+_MOST_OF_IT = 0.9
+#: A mask that marks less is often a stray stroke.
+_FEW_PIXELS, _LITTLE_OF_IT = 64, 0.0001
+#: Resizing that changes the shape of a mask by more than rounding does moves what it marks.
+_STRETCHED = 0.02
+log = get_logger("inpaint.producer")
+
+
+def refuse_size(source: ImageFacts, edit: EditOptions) -> None:
+    """`InvalidRequest` if the format of the output cannot hold a picture as large as the source."""
+    longest = _LONGEST.get(edit.format)
+    if longest is not None and max(source.width, source.height) > longest:
+        raise InvalidRequest(
+            f"edit.format: the source is {source.width}x{source.height} pixels, and {edit.format} holds at most "
+            f"{longest:,} on a side. Take png.",
+            field="edit.format",
+        )
+
+
+def warn(card: ModelCard, request: JobRequest, source: ImageFacts, mask: ImageFacts | None, marked: int) -> None:
+    """Log what is allowed and still looks like a mistake. `mask`: if it is a picture; `marked`: pixels to repaint."""
+    if request.prompt.strip() and card.prompt is PromptUse.IGNORED:
+        log.warning("prompt_ignored", model=card.name)
+    _warn_of_area(marked, source.width * source.height)
+    if mask is not None and abs(mask.width * source.height / (mask.height * source.width) - 1) > _STRETCHED:
+        log.warning("mask_stretched", mask=_size(mask), source=_size(source))
+    if request.mask_kind is not MaskKind.OBJECT and (unused := _of_mask_pictures(request)):
+        log.warning("mask_options_unused", options=", ".join(unused), mask=request.mask_kind.value)
+    if request.edit.format is OutputFormat.JPEG and source.mode in _TRANSPARENT_MODES:
+        log.warning("jpeg_has_no_transparency")
+
+
+def _warn_of_area(marked: int, pixels: int) -> None:
+    if marked / pixels > _MOST_OF_IT:
+        log.warning("mask_marks_most", share=f"{marked / pixels:.0%}")
+    elif marked < max(_FEW_PIXELS, _LITTLE_OF_IT * pixels):
+        log.warning("mask_marks_little", pixels=f"{marked:,} of {pixels:,}")
+
+
+def _of_mask_pictures(request: JobRequest) -> list[str]:
+    """Options that say how the picture of a mask is read; the threshold counts for transparency, too."""
+    names = ["polarity", "resize_mask"] + (["threshold"] if request.mask_kind is MaskKind.SHAPES else [])
+    return [name for name in names if name in request.edit.said()]
+
+
+def _size(image: ImageFacts) -> str:
+    return f"{image.width}x{image.height}"
