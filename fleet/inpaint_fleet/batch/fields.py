@@ -54,6 +54,31 @@ def tags(assignments: Iterable[str]) -> dict[str, str]:
     return dict(split_assignment(text, "tag") for text in assignments)
 
 
+def box(text: str) -> list[int]:
+    """`left,top,right,bottom` in pixels, as `--box` takes it. What it may be is the request's to check."""
+    try:
+        left, top, right, bottom = (int(number) for number in text.split(","))
+    except ValueError:
+        raise InvalidRequest(
+            f"box {text!r} must be four whole numbers LEFT,TOP,RIGHT,BOTTOM, such as 120,80,320,240.", field="mask"
+        ) from None
+    return [left, top, right, bottom]
+
+
+def polygon(text: str) -> list[list[float]]:
+    """`x,y x,y x,y` in pixels, as `--polygon` takes it."""
+    try:
+        points = [[float(number) for number in point.split(",")] for point in text.split()]
+    except ValueError:
+        points = []
+    if len(points) < 3 or any(len(point) != 2 for point in points):
+        raise InvalidRequest(
+            f'polygon {text!r} must be three corners or more, each X,Y, with spaces between: "10,10 90,10 50,80".',
+            field="mask",
+        )
+    return points
+
+
 def seed(text: str) -> int:
     """A seed; its range is the request's to check."""
     try:

@@ -13,7 +13,7 @@ from typing import Any
 from inpaint_core.errors import InputNotFound, InvalidRequest
 
 #: What counts as a picture in a folder.
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif", ".hif"})
 _MASK_ENDINGS = ("-mask", "_mask", ".mask")
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from inpaint_core.edit import EditOptions, MaskShapes
 from inpaint_core.errors import InvalidRequest
 from inpaint_producer import JobSpec
 
@@ -21,7 +22,7 @@ _LONGEST = 160
 def with_keys(rows: Sequence[Row], resume_key: str) -> list[Row]:
     """Give each row the key RESUME_KEY:hash of what it asks. Rows with a key of their own keep it.
 
-    A picture, a prompt or a parameter that changed makes a new job. Two equal rows are two jobs.
+    A picture, a prompt, a parameter or an option that changed makes a new job. Two equal rows are two jobs.
     """
     if not resume_key or len(resume_key) > _LONGEST:
         raise InvalidRequest(f"--resume-key must have 1 to {_LONGEST} characters.")
@@ -39,14 +40,19 @@ def with_keys(rows: Sequence[Row], resume_key: str) -> list[Row]:
 
 
 def _digest(spec: JobSpec, contents: dict[Path, str]) -> str:
-    asked = [
+    asked: list[object] = [
         _image(spec.source, contents), _image(spec.mask, contents), spec.model, spec.prompt, spec.negative_prompt,
         spec.seed, dict(spec.parameters),
     ]  # fmt: skip
+    # As the request reads it: 8 and "8" are one. Without options nothing is added, so that old keys stay what they are.
+    if said := EditOptions.model_validate(spec.edit or {}).said():
+        asked.append(said)
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _image(image: object, contents: dict[Path, str]) -> str:
+    if isinstance(image, Mapping | MaskShapes):
+        return MaskShapes.model_validate(image).model_dump_json()
     if not isinstance(image, Path):
         return str(image)
     if image not in contents:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inpaint_core.catalogue import Catalogue
+from inpaint_core.edit import ALPHA, EditOptions
 from inpaint_core.errors import InvalidRequest, RequestError
 from inpaint_core.status import Priority
 from inpaint_producer import JobSpec
@@ -17,11 +18,14 @@ from inpaint_producer import JobSpec
 from inpaint_fleet.batch import fields
 from inpaint_fleet.batch.files import Record, read_records
 
-#: Columns of a batch file, besides `param.NAME` and `tag.NAME`. `id` names the row and becomes its tag `sample`.
+#: Columns of a batch file, besides `param.NAME`, `edit.NAME` and `tag.NAME`. `id` names the row, and becomes its tag
+#: `sample`.
 COLUMNS = (
-    "id", "source", "mask", "model", "prompt", "negative_prompt", "seed", "parameters", "campaign", "tags",
+    "id", "source", "mask", "model", "prompt", "negative_prompt", "seed", "parameters", "edit", "campaign", "tags",
     "priority", "deadline", "idempotency_key",
 )  # fmt: skip
+
+_EDIT_COLUMNS = tuple(f"edit.{name}" for name in EditOptions.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Defaults:
     tags: Mapping[str, str] = field(default_factory=dict)
     priority: Priority = Priority.NORMAL
     deadline: datetime | None = None
+    #: Options of the edit; those of a row come on top.
+    edit: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ def _spec(record: Record, model: str, several: bool, defaults: Defaults, catalog
     key = _text(values, "idempotency_key", None)
     return JobSpec(
         source=_image(values["source"], record.folder),
-        mask=_image(values["mask"], record.folder),
+        mask=_mask(values["mask"], record.folder),
         model=model,
         prompt=_text(values, "prompt", defaults.prompt) or "",
         negative_prompt=_text(values, "negative_prompt", defaults.negative_prompt) or "",
@@ -104,16 +110,27 @@ def _spec(record: Record, model: str, several: bool, defaults: Defaults, catalog
         priority=_text(values, "priority", defaults.priority.value) or Priority.NORMAL,
         deadline=_deadline(values.get("deadline"), defaults.deadline),
         idempotency_key=f"{key}:{model}" if key and several else key,
+        edit={**defaults.edit, **_edit(values)},
     )
 
 
 def _check_names(values: Mapping[str, Any]) -> None:
     for name in values:
-        if name in COLUMNS or name.startswith(("param.", "tag.")):
+        if name in COLUMNS or name.startswith(("param.", "tag.")) or name in _EDIT_COLUMNS:
             continue
-        near = get_close_matches(name, COLUMNS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COLUMNS)}, param.NAME and tag.NAME."
+        known = _EDIT_COLUMNS if name.startswith("edit.") else COLUMNS
+        near = get_close_matches(name, known, n=1)
+        more = "" if known is _EDIT_COLUMNS else ", param.NAME, edit.NAME and tag.NAME"
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}{more}."
         raise InvalidRequest(f"There is no column {name!r}: {hint}", field=name)
+
+
+def _mask(value: object, folder: Path) -> str | Path | Mapping[str, Any]:
+    if value == ALPHA:
+        return ALPHA
+    if isinstance(value, Mapping) or (isinstance(value, str) and value.startswith("{")):
+        return _mapping({"mask": value}, "mask", '{"boxes": [[10, 10, 90, 60]]}')
+    return _image(value, folder)
 
 
 def _image(value: object, folder: Path) -> str | Path:
@@ -149,13 +166,20 @@ def _parameters(values: Mapping[str, Any], card: Any) -> dict[str, Any]:
     return found
 
 
+def _edit(values: Mapping[str, Any]) -> dict[str, Any]:
+    # Cells are texts, which the request reads as the numbers and truths that they say.
+    columns = {name: value for name, value in values.items() if name in _EDIT_COLUMNS and value is not None}
+    found = dict(_mapping(values, "edit", '{"grow": 8}'))
+    return found | {name.removeprefix("edit."): value for name, value in columns.items()}
+
+
 def _tags(values: Mapping[str, Any]) -> dict[str, str]:
     found = {str(name): value for name, value in _mapping(values, "tags").items()}
     found |= {name.removeprefix("tag."): value for name, value in values.items() if name.startswith("tag.")}
     return {name: str(value) for name, value in found.items() if value is not None}
 
 
-def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _mapping(values: Mapping[str, Any], name: str, example: str = '{"radius": 7}') -> Mapping[str, Any]:
     import json
 
     value = values.get(name)
@@ -167,5 +191,5 @@ def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         except ValueError:
             value = None
     if not isinstance(value, dict):
-        raise InvalidRequest(f'{name} must be a JSON object such as {{"radius": 7}}.', field=name)
+        raise InvalidRequest(f"{name} must be a JSON object such as {example}.", field=name)
     return value

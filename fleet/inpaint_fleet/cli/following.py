@@ -12,6 +12,7 @@ from inpaint_core.errors import InvalidRequest, JobFailed
 
 from inpaint_fleet.batch.run import cannot_write
 from inpaint_fleet.cli import console, wording
+from inpaint_fleet.cli.converting import convert
 from inpaint_fleet.cli.outcome import TimedOut
 
 if TYPE_CHECKING:
@@ -68,28 +69,20 @@ def check_target(path: Path) -> None:
         raise InvalidRequest(f"The folder {folder} cannot be written to. Choose another place.", path=str(path))
 
 
-def fetch(client: InpaintClient, view: JobView, path: Path) -> Path:
-    """Write a job's output; the path of the file. Bytes are written as they were stored."""
+def fetch(client: InpaintClient, view: JobView, path: Path, kind: str = "result") -> Path:
+    """Write a job's output; the path of the file. A name that ends otherwise than what is stored gets it converted."""
+    from inpaint_producer.outputs import write_whole
+
     try:
-        written = client.download(view.id, path)
+        if path.is_dir():
+            return client.download(view.id, path, kind)
+        data, loss = convert(client.result_bytes(view.id, kind), path.name)
+        write_whole(path, data)
     except OSError as error:
         raise cannot_write(path, error) from None
-    _convert(written)
-    return written
-
-
-def _convert(path: Path) -> None:
-    """Outputs are stored as PNG. A name that ends otherwise asks for another format, which loses a little."""
-    from PIL import Image
-
-    wanted = Image.registered_extensions().get(path.suffix.lower())
-    if wanted not in ("JPEG", "WEBP"):
-        return
-    with Image.open(path) as stored:
-        picture = stored.convert("RGB") if wanted == "JPEG" else stored.copy()
-        profile = stored.info.get("icc_profile")
-    picture.save(path, wanted, quality=95, icc_profile=profile)
-    console.note(f"{path.name} was written as {wanted}, which is not exact; name it .png to keep every pixel")
+    if loss:
+        console.note(loss)
+    return path
 
 
 def make_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from inpaint_core.status import JobStatus
 
-from inpaint_fleet.cli import console, options, wording
+from inpaint_fleet.cli import console, edit_wording, options, wording
 
 if TYPE_CHECKING:
     from inpaint_db.queries import JobFilter
@@ -70,7 +70,7 @@ def list_(
 
 @app.command("get")
 def get(job_id: Id, as_json: options.Json = False) -> None:
-    """Show everything about one job: status, seconds by phase, cost, error, and where its output lies."""
+    """Show everything about one job: status, seconds by phase, cost, error, mask, geometry, and its output."""
     with _client() as client:
         job = client.get(job_id)
     if as_json:
@@ -90,7 +90,10 @@ def get(job_id: Id, as_json: options.Json = False) -> None:
         ("took", wording.seconds(job.total_s) or None), ("seconds", wording.phases(job) or None),
         ("peak memory", wording.size(job.peak_memory_bytes) or None),
         ("cost", wording.cost(job).removeprefix("cost ")),
-        ("source", job.source_uri), ("mask", job.mask_uri), ("output", job.output_uri),
+        ("source", job.source_uri), ("normalised", edit_wording.normalised(job)), ("mask", edit_wording.mask(job)),
+        ("edit", edit_wording.edit(job)), ("edit region", edit_wording.region(job)),
+        ("windows", edit_wording.windows(job)), ("output", job.output_uri), ("kept", edit_wording.exactness(job)),
+        *(("warning", sentence) for sentence in job.warnings or ()),
     ]  # fmt: skip
     console.pairs([(name, value) for name, value in facts if value is not None])
 
@@ -183,8 +186,19 @@ def retry(
 def download(
     job_id: Id,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A file, or a folder for ID.png.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            metavar="result|region|raw",
+            help="The result, the mask of what the job might change, or what the model returned (with --keep-raw; of "
+            "further windows: raw-2, raw-3 ...).",
+        ),
+    ] = "result",
 ) -> None:
-    """Write the output of a job that succeeded to a file. A file in its place is replaced once the new one is whole."""
+    """Write the output of a job that succeeded to a file. A file in its place is replaced once the new one is whole.
+
+    It is written as it is stored, or converted if the name of the file ends otherwise: .png, .jpg, .webp, .avif.
+    """
     from inpaint_fleet.cli import following
 
     with _client() as client:
@@ -192,7 +206,7 @@ def download(
         following.check_target(output)
         if view.status.is_final:
             following.require_success(view)
-        console.say(str(following.fetch(client, view, output)))
+        console.say(str(following.fetch(client, view, output, kind)))
 
 
 def _client() -> InpaintClient:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from inpaint_fleet.cli import console, options
+from inpaint_fleet.cli import console, edit_wording, options
 
 app = typer.Typer(help="The models that jobs can be sent to.")
 
@@ -45,8 +45,9 @@ def show(
     facts = (
         ("name", card.name), ("title", card.title), ("summary", card.summary), ("status", card.status),
         ("substitute", card.substitute), ("queue", queue_name(card.name)), ("device", card.device),
-        ("prompt", card.prompt.value), ("deterministic", "yes" if card.deterministic else "no"),
-        ("architecture", card.architecture), ("source", card.source), ("licence", card.licence),
+        ("prompt", card.prompt.value), ("sizes", edit_wording.size_rule(card.size)),
+        ("deterministic", "yes" if card.deterministic else "no"), ("architecture", card.architecture),
+        ("source", card.source), ("licence", card.licence),
         ("released", card.released.isoformat()),
     )  # fmt: skip
     console.pairs([(label, value) for label, value in facts if value is not None])

@@ -17,8 +17,12 @@ _SENTENCES = {
     ),
     "prompt_ignored": "{model} works without a prompt and ignores it; it removes things and cannot add any.",
     "mask_marks_most": (
-        "the mask marks {share} of the picture. White is repainted and black is kept: is it the other way round?"
+        "the mask marks {share} of the picture, and what it marks is repainted: is it the other way round?"
     ),
+    "mask_marks_little": "the mask marks only {pixels} pixels; is that meant?",
+    "mask_stretched": "the mask is {mask} and its picture {source}: resizing stretches it, which moves what it marks.",
+    "mask_options_unused": "{options} says how the picture of a mask is read; the mask here is {mask}, and ignores it.",
+    "jpeg_has_no_transparency": "JPEG has no transparency: what is transparent in the source will be white.",
 }
 
 

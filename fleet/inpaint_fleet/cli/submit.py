@@ -9,18 +9,21 @@ from typing import Annotated
 import typer
 from inpaint_core.status import Priority
 
-from inpaint_fleet.cli import console, options, wording
+from inpaint_fleet.cli import console, edit_options, options, wording
 
 
 def submit(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The image to edit: a file, or s3://bucket/key.")],
-    mask: Annotated[
-        str,
-        typer.Option(
-            "--mask", metavar="IMAGE", help="White is repainted, black is kept; as large as SOURCE. File or s3://."
-        ),
-    ],
     model: options.Model,
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            "--mask",
+            metavar="IMAGE|alpha",
+            help="White is repainted, black is kept; as large as SOURCE. File or s3://. The word alpha: what is "
+            "transparent in SOURCE is repainted (a file of that name is ./alpha).",
+        ),
+    ] = None,
     prompt: options.Prompt = "",
     negative_prompt: options.NegativePrompt = "",
     seed: options.Seed = None,
@@ -36,12 +39,26 @@ def submit(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait for the job, with progress on stderr.")] = False,
     timeout: options.Timeout = None,
+    box: edit_options.Boxes = [],  # noqa: B006
+    polygon: edit_options.Polygons = [],  # noqa: B006
+    polarity: edit_options.Polarity = None,
+    threshold: edit_options.Threshold = None,
+    resize_mask: edit_options.ResizeMask = False,
+    fill_holes: edit_options.FillHoles = False,
+    grow: edit_options.Grow = None,
+    feather: edit_options.Feather = None,
+    fit: edit_options.Fit = None,
+    padding: edit_options.Padding = None,
+    detail: edit_options.Detail = None,
+    output_format: edit_options.Format = None,
+    quality: edit_options.Quality = None,
+    keep_raw: edit_options.KeepRaw = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the result here. Implies --wait.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Submit one edit: repaint what the mask marks in an image.
+    """Submit one edit: repaint what a mask, boxes or polygons mark in an image.
 
     Prints the job's id; with --wait, a line that says how it went.
 
@@ -54,13 +71,19 @@ def submit(
     from inpaint_fleet.cli.notes import show_warnings_as_notes
 
     show_warnings_as_notes()
+    marked = edit_options.mask_of(mask, box, polygon)
+    edit = edit_options.given(
+        polarity=polarity, threshold=threshold, resize_mask=resize_mask, fill_holes=fill_holes, grow=grow,
+        feather=feather, fit=fit, padding=padding, detail=detail, format=output_format, quality=quality,
+        keep_raw=keep_raw,
+    )  # fmt: skip
     with InpaintClient() as client:
         card = client.catalogue.card(model)
         if output is not None:
             following.check_target(output)
         job = client.submit(
             source,
-            mask,
+            marked,
             model=model,
             prompt=prompt,
             negative_prompt=negative_prompt,
@@ -71,6 +94,7 @@ def submit(
             priority=priority,
             deadline=fields.deadline(deadline) if deadline else None,
             idempotency_key=idempotency_key,
+            edit=edit,
         )
         if not job.created:
             console.note(f"this request was submitted before with the same key; its job is {job.status.value}")

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 from inpaint_core.status import Priority
 
-from inpaint_fleet.cli import console, options, wording
+from inpaint_fleet.cli import console, edit_options, options, wording
 
 if TYPE_CHECKING:
     from inpaint_db.queries import JobView
@@ -64,6 +64,18 @@ def submit_batch(
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait for all jobs, and add up how they went.")] = False,
     timeout: options.Timeout = None,
+    polarity: edit_options.Polarity = None,
+    threshold: edit_options.Threshold = None,
+    resize_mask: edit_options.ResizeMask = False,
+    fill_holes: edit_options.FillHoles = False,
+    grow: edit_options.Grow = None,
+    feather: edit_options.Feather = None,
+    fit: edit_options.Fit = None,
+    padding: edit_options.Padding = None,
+    detail: edit_options.Detail = None,
+    output_format: edit_options.Format = None,
+    quality: edit_options.Quality = None,
+    keep_raw: edit_options.KeepRaw = False,
     output_dir: Annotated[
         Path | None,
         typer.Option(
@@ -78,8 +90,8 @@ def submit_batch(
     """Submit many edits at once.
 
     Columns are source, mask, model, prompt, negative_prompt, seed, campaign, priority, deadline, idempotency_key, id,
-    param.NAME and tag.NAME; paths are relative to the file. Options give what rows leave out. All rows are checked
-    first, and nothing is submitted if one is wrong.
+    param.NAME, edit.NAME and tag.NAME; paths are relative to the file. Options give what rows leave out. All rows are
+    checked first, and nothing is submitted if one is wrong.
 
     Example: inpaint submit-batch jobs.csv --model opencv-telea --output-dir edited
     """  # fmt: skip
@@ -105,6 +117,20 @@ def submit_batch(
             tags=fields.tags(tag),
             priority=priority,
             deadline=fields.deadline(deadline) if deadline else None,
+            edit=edit_options.given(
+                polarity=polarity,
+                threshold=threshold,
+                resize_mask=resize_mask,
+                fill_holes=fill_holes,
+                grow=grow,
+                feather=feather,
+                fit=fit,
+                padding=padding,
+                detail=detail,
+                format=output_format,
+                quality=quality,
+                keep_raw=keep_raw,
+            ),
         )
         rows = read_rows(paths, defaults, client.catalogue, masks)
         if not rows:

@@ -1,0 +1,91 @@
+"""How the mask, the options and the geometry of a job read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inpaint_fleet.cli.wording import plural
+
+if TYPE_CHECKING:
+    from inpaint_core.card import SizeRule
+    from inpaint_db.queries import JobView
+
+
+def mask(job: JobView) -> str | None:
+    """Its address, alpha, or what it is drawn of."""
+    if not job.mask_shapes:
+        return "alpha" if job.mask_kind == "alpha" else job.mask_uri
+    shapes = (("boxes", "box", "boxes"), ("polygons", "polygon", "polygons"))
+    counts = ((len(job.mask_shapes.get(key) or ()), one, many) for key, one, many in shapes)
+    return ", ".join(plural(count, one, many) for count, one, many in counts if count)
+
+
+def edit(job: JobView) -> str | None:
+    """The options that differ from the defaults."""
+    values = {True: "yes", False: "no"}
+    return ", ".join(f"{n}={values.get(v, v) if isinstance(v, bool) else v}" for n, v in job.edit.items()) or None
+
+
+def region(job: JobView) -> str | None:
+    """How much of the picture may change."""
+    share = job.region_share
+    if share is None:
+        return None
+    return f"{share:.1%} of the picture" if share >= 0.001 else f"{share:.4%} of the picture"
+
+
+def windows(job: JobView) -> str | None:
+    """What the model saw: 1024x768 at (200, 100), painted at 1152x896."""
+    return "; ".join(_window(window) for window in job.windows or ()) or None
+
+
+def exactness(job: JobView) -> str | None:
+    """Whether what was to be kept was kept, in numbers."""
+    changed = job.outside_changed_pixels
+    if job.exact is None:
+        return None
+    if job.exact:
+        return f"exact: {plural(changed or 0, 'pixel')} changed outside the edit region"
+    if changed is None:
+        return f"not exact ({job.output_format})"
+    differ = "differs" if changed == 1 else "differ"
+    return f"not exact ({job.output_format}): {plural(changed, 'pixel')} {differ} outside the edit region"
+
+
+def normalised(job: JobView) -> str | None:
+    """What reading the source changed: mode CMYK to RGB."""
+    changes = (job.normalised or {}).items()
+    return ", ".join(f"{name} {_before_and_after(change)}" for name, change in changes) or None
+
+
+def size_rule(rule: SizeRule) -> str:
+    """Which pictures a model takes."""
+    if rule.native_area is None:
+        return "any; paints at the scale of the source"
+    words = [f"paints best at {_area(rule.native_area)}"]
+    if rule.max_area is not None and rule.max_area > rule.native_area:
+        words.append(f"takes up to {_area(rule.max_area)}")
+    if rule.max_side is not None:
+        words.append(f"at most {rule.max_side:,} on a side")
+    words.append(f"sides at most {rule.max_aspect:g} to 1")
+    if rule.multiple_of > 1:
+        words.append(f"both multiples of {rule.multiple_of}")
+    return ", ".join(words)
+
+
+def _window(window: dict[str, Any]) -> str:
+    left, top, right, bottom = window["box"]
+    width, height = window["size"]
+    text = f"{right - left}x{bottom - top} at ({left}, {top})"
+    return text if (width, height) == (right - left, bottom - top) else f"{text}, painted at {width}x{height}"
+
+
+def _before_and_after(change: object) -> str:
+    if isinstance(change, dict) and {"before", "after"} <= change.keys():
+        return f"{change['before']} to {change['after']}"
+    return str(change)
+
+
+def _area(pixels: int) -> str:
+    side = round(pixels**0.5)
+    return f"{pixels / 1e6:.2f} megapixels" + (f" ({side}x{side})" if side * side == pixels else "")
