@@ -17,7 +17,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from inpaint_core.s3 import S3Store
-from inpaint_core.settings import PREFIX, Settings, load_settings
+from inpaint_core.settings import PREFIX, Settings, as_environment, load_settings
 from inpaint_db.migrate import upgrade
 from inpaint_db.session import Database
 from inpaint_producer import InpaintClient
@@ -177,12 +177,8 @@ def settings(servers: Settings, databases: Databases, template: str, environment
 @pytest.fixture
 def stack_env(settings: Settings) -> dict[str, str]:
     """The environment for a process that belongs to this test's stack."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    for name in Settings.model_fields:
-        value = getattr(settings, name)
-        if value is not None and value != ():
-            env[PREFIX + name.upper()] = str(getattr(value, "get_secret_value", lambda value=value: value)())
-    return env
+    others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**others, **as_environment(settings)}
 
 
 @pytest.fixture

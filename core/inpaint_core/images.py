@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from PIL import Image, ImageOps
 
+from inpaint_core.depth import unusual_tiff
 from inpaint_core.errors import FormatRefused, ImageTooLarge, TooManyFrames, UnreadableImage
 from inpaint_core.settings import IMAGE_FORMATS, Settings
 
@@ -179,6 +180,8 @@ def _check_header(image: Image.Image, frames: int | None, limits: Limits, what: 
             frames=frames,
             limit=limits.max_frames,
         )
+    if problem := unusual_tiff(image):
+        raise UnreadableImage(f"The {what} is a TIFF {problem}, which is not read. Export it without that.", what=what)
     if image.mode in _MODES_WITHOUT_RANGE:
         raise UnreadableImage(
             f"The {what} has 32 bits a pixel (Pillow's mode {image.mode}), and nothing says which value is white. "

@@ -6,6 +6,7 @@ Inside the fleet a mask is one thing: mode L, 255 = repaint, 0 = keep.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from PIL import Image, ImageChops, ImageDraw
 
@@ -98,7 +99,19 @@ def shapes_mask(shapes: MaskShapes, size: tuple[int, int]) -> Image.Image:
     return _checked(mask, "mask", Reading())
 
 
-def check_pair(source: ImageFacts | Image.Image, mask: ImageFacts | Image.Image) -> None:
+class Sized(Protocol):
+    """Something with a width and a height."""
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+
+
+def check_pair(source: Sized, mask: Sized) -> None:
     """`MaskSizeMismatch` unless mask and source have one size."""
     if (source.width, source.height) != (mask.width, mask.height):
         raise MaskSizeMismatch(

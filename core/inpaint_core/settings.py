@@ -255,6 +255,18 @@ def shown(settings: Settings) -> dict[str, str]:
     return rows
 
 
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The settings as `INPAINT_*` variables, secrets included: for the environment of a child process."""
+    found = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        if value is not None and value != ():
+            found[PREFIX + name.upper()] = ",".join(value) if isinstance(value, tuple) else str(value)
+    return found
+
+
 def redact_url(url: str) -> str:
     """The URL with its password replaced, fit for logs and messages."""
     parts = urlsplit(url)

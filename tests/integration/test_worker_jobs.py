@@ -50,13 +50,25 @@ class TestAJob:
         assert view.peak_memory_bytes and view.peak_memory_bytes > 10_000_000
         with database.read() as connection:
             attempt = connection.execute(text("SELECT * FROM attempt")).mappings().one()
-            output = connection.execute(text("SELECT * FROM output")).mappings().one()
+            output = connection.execute(text("SELECT * FROM output WHERE kind = 'result'")).mappings().one()
+            region = connection.execute(text("SELECT * FROM output WHERE kind <> 'result'")).mappings().one()
         assert attempt["parameters"] == {"radius": 3}
         assert attempt["peak_memory_kind"] == "process_rss"
         assert attempt["first_after_load"] is True
         assert attempt["seed"] == view.seed
         assert (output["width"], output["height"]) == (120, 80)
         assert len(client.result_bytes(job_id)) == output["size_bytes"]
+        assert (output["exact"], output["outside_changed_pixels"]) == (True, 0)
+        # OpenCV keeps to its mask.
+        assert (output["raw_outside_mean"], output["raw_outside_max"], output["raw_outside_changed_share"]) == (0, 0, 0)
+        assert output["inside_change_mean"] > 0 and output["inside_deviation"] > 0
+        assert output["seam_step"] > 0 and output["ring_step"] > 0
+        assert attempt["region_pixels"] == np.count_nonzero(np.asarray(MASK))
+        assert attempt["windows"] == [{"box": [0, 0, 120, 80], "size": [120, 80], "content": [120, 80]}]
+        assert (attempt["normalised"], attempt["warnings"]) == ({}, [])
+        assert region["kind"] == "region" and region["exact"] is None
+        with Image.open(io.BytesIO(client.result_bytes(job_id, kind="region"))) as stored:
+            assert np.array_equal(np.asarray(stored), np.asarray(MASK) > 0)
 
     def test_keeps_transparency_and_size_of_an_rgba_source(self, worker: WorkerProcess, client: InpaintClient) -> None:
         source = make_image(90, 70).convert("RGBA")

@@ -11,9 +11,9 @@ from inpaint_core.errors import WorkerMustExit
 from inpaint_core.log import get_logger
 
 from inpaint_worker import memory
+from inpaint_worker.arrays import Pixels
 from inpaint_worker.attempt import Attempt
-from inpaint_worker.pipelines import Edit, Pipeline
-from inpaint_worker.pipelines.base import Pixels
+from inpaint_worker.pipelines import Edit, Pipeline, StepCallback
 
 #: How often a job that waits for its turn looks whether it should rather stop.
 _LOOK_S = 0.2
@@ -36,15 +36,17 @@ class Resident:
         self.pipeline.warm()
         log.info("pipeline_ready", load_s=round(loaded - started, 3), warm_s=round(time.monotonic() - loaded, 3))
 
-    def run(self, attempt: Attempt, edit: Edit) -> Pixels:
+    def run(self, attempt: Attempt, edit: Edit, on_step: StepCallback | None = None) -> Pixels:
         """Wait for the device, then run the pipeline; both are timed, and both heed a wish to stop."""
         with attempt.phase("gpu_wait"):
             self._wait(attempt)
         broken = False
         try:
-            attempt.report.first_after_load, self._fresh = self._fresh, False
+            # Never back to False: an attempt may have several turns.
+            attempt.report.first_after_load |= self._fresh
+            self._fresh = False
             with attempt.phase("inference"), self._on_device(attempt):
-                return self.pipeline.run(edit, attempt.step)
+                return self.pipeline.run(edit, on_step or attempt.step)
         except WorkerMustExit:
             broken = True
             raise
@@ -69,4 +71,5 @@ class Resident:
             yield
         finally:
             if counted and (peak := memory.peak_bytes()):
-                attempt.report.peak_memory_bytes, attempt.report.peak_memory_kind = peak, memory.KIND
+                attempt.report.peak_memory_bytes = max(peak, attempt.report.peak_memory_bytes or 0)
+                attempt.report.peak_memory_kind = memory.KIND

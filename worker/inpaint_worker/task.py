@@ -1,13 +1,16 @@
-"""The story of one job: claim, fetch, prepare, infer, composite, encode, store, finish."""
+"""The story of one job: claim, fetch, prepare, paint, encode, store, finish."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 import structlog
+from inpaint_core.edit import EditOptions, MaskShapes
 from inpaint_core.errors import (
     GpuOutOfMemory,
     InpaintError,
@@ -17,7 +20,7 @@ from inpaint_core.errors import (
     ServiceUnavailable,
     WorkerMustExit,
 )
-from inpaint_core.images import Limits
+from inpaint_core.images import FORMATS, Limits
 from inpaint_core.log import get_logger
 from inpaint_core.patience import patiently
 from inpaint_core.settings import Settings
@@ -28,12 +31,11 @@ from inpaint_db.presence import WorkerIdentity
 from inpaint_db.session import Database
 
 from inpaint_worker.attempt import Attempt, AttemptStopped
-from inpaint_worker.geometry.canvas import Canvas, composite, open_canvas
-from inpaint_worker.geometry.encode import encode_png
+from inpaint_worker.geometry.canvas import Canvas, MaskInput, Result, open_canvas
+from inpaint_worker.geometry.encode import Encoded
 from inpaint_worker.heartbeat import Heartbeat
 from inpaint_worker.outcome import Outcome
 from inpaint_worker.pipelines import Edit
-from inpaint_worker.pipelines.base import Pixels
 from inpaint_worker.resident import Resident
 
 #: How long an attempt waits out an object store that is away, before and after the device was used.
@@ -78,12 +80,11 @@ class JobRunner:
         outcome = Outcome(self.settings, self.database, attempt)
         log.info("job_started", queue_wait_s=round(claimed.queue_wait_s, 3))
         try:
-            source, mask = self._fetch(attempt)
-            canvas = self._prepare(attempt, source, mask)
-            painted = self._infer(attempt, canvas)
-            data, stored = self._compose(attempt, canvas, painted)
-            self._store(attempt, stored, data)
-            outcome.succeeded([stored])
+            canvas = self._prepare(attempt, *self._fetch(attempt))
+            self._paint(attempt, canvas)
+            objects = self._encode(attempt, canvas)
+            self._store(attempt, objects)
+            outcome.succeeded([stored for stored, _ in objects])
         except AttemptStopped as stopped:
             outcome.stopped(stopped.reason)
         except RequestError as error:
@@ -121,13 +122,13 @@ class JobRunner:
                 lease_s=self.settings.lease_s,
             )
 
-    def _fetch(self, attempt: Attempt) -> tuple[bytes, bytes]:
+    def _fetch(self, attempt: Attempt) -> tuple[bytes, MaskInput]:
         job = attempt.claimed
         with attempt.phase("fetch"):
-            return (
-                self._get(attempt, job.source_uri, job.source_sha256),
-                self._get(attempt, job.mask_uri, job.mask_sha256),
-            )
+            source = self._get(attempt, job.source_uri, job.source_sha256)
+            if job.mask_uri is not None:
+                return source, self._get(attempt, job.mask_uri, job.mask_sha256)
+            return source, MaskShapes.model_validate(job.mask_shapes) if job.mask_shapes else None
 
     def _get(self, attempt: Attempt, uri: str, sha256: str | None) -> bytes:
         ref = ObjectRef.parse(uri)
@@ -137,39 +138,67 @@ class JobRunner:
             raise ObjectChanged(f"{uri} is not what was submitted: its bytes have changed since. Submit the job again.")
         return data
 
-    def _prepare(self, attempt: Attempt, source: bytes, mask: bytes) -> Canvas:
+    def _prepare(self, attempt: Attempt, source: bytes, mask: MaskInput) -> Canvas:
         with attempt.phase("prepare"):
-            return open_canvas(source, mask, Limits.of(self.settings))
+            edit = EditOptions.model_validate(attempt.claimed.edit)
+            canvas = open_canvas(source, mask, edit, self.resident.pipeline.card.size, Limits.of(self.settings))
+            report = attempt.report
+            report.normalised, report.region_pixels = canvas.source.normalised, canvas.region.pixels
+            report.windows, report.warnings = [w.described() for w in canvas.windows], canvas.warnings
+            return canvas
 
-    def _infer(self, attempt: Attempt, canvas: Canvas) -> Pixels:
-        job = attempt.claimed
-        parameters = self.resident.pipeline.card.resolve(job.parameters)
-        attempt.report.parameters = parameters
-        edit = Edit(
-            canvas.pixels,
-            canvas.region,
-            job.seed,
-            job.prompt,
-            job.negative_prompt,
-            parameters,
-            save_memory=_ran_out_of_memory(job),
-        )
-        return self.resident.run(attempt, edit)
+    def _paint(self, attempt: Attempt, canvas: Canvas) -> None:
+        """Window by window: a later one sees what was painted in those before it."""
+        job, pipeline = attempt.claimed, self.resident.pipeline
+        parameters = attempt.report.parameters = pipeline.card.resolve(job.parameters)
+        saver, count = _ran_out_of_memory(job), len(canvas.windows)
+        for number in range(count):
+            with attempt.phase("prepare"):
+                image, region = canvas.show(number)
+            edit = Edit(image, region, job.seed, job.prompt, job.negative_prompt, parameters, save_memory=saver)
 
-    def _compose(self, attempt: Attempt, canvas: Canvas, painted: Pixels) -> tuple[bytes, StoredOutput]:
-        job = attempt.claimed
-        with attempt.phase("composite"):
-            image = composite(canvas, painted)
+            def step(done: int, total: int, before: int = number) -> None:
+                attempt.step(before * total + done, count * total)
+
+            painted = self.resident.run(attempt, edit, step)
+            # Only after the last one is the job past the device.
+            with attempt.phase("composite" if number == count - 1 else "prepare"):
+                canvas.take(number, painted)
+
+    def _encode(self, attempt: Attempt, canvas: Canvas) -> list[tuple[StoredOutput, bytes]]:
+        """Everything that is stored, the result first. It is decoded again and compared with the source."""
         with attempt.phase("encode"):
-            data = encode_png(image, canvas.icc_profile)
-        ref = output_ref(self.store.bucket, job.job_id, job.number, "result.png")
-        sha256 = hashlib.sha256(data).hexdigest()
-        return data, StoredOutput(str(ref), sha256, "PNG", image.width, image.height, len(data), job.seed)
+            result = canvas.result()
+            others = [(self._output(attempt, encoded, kind), encoded.data) for kind, encoded in canvas.others()]
+        output = self._output(attempt, result.encoded, "result")
+        return [(replace(output, **_measures(result)), result.encoded.data), *others]
 
-    def _store(self, attempt: Attempt, output: StoredOutput, data: bytes) -> None:
-        ref = ObjectRef.parse(output.uri)
+    def _output(self, attempt: Attempt, image: Encoded, kind: str) -> StoredOutput:
+        job = attempt.claimed
+        ref = output_ref(self.store.bucket, job.job_id, job.number, image.name)
+        sha256 = hashlib.sha256(image.data).hexdigest()
+        return StoredOutput(str(ref), sha256, image.format, image.width, image.height, len(image.data), job.seed, kind)
+
+    def _store(self, attempt: Attempt, objects: list[tuple[StoredOutput, bytes]]) -> None:
         with attempt.phase("store"):
-            patiently(lambda: self.store.put(ref, data, "image/png"), for_s=_STORE_PATIENCE_S, check=attempt.check)
+            for output, data in objects:
+                put = functools.partial(self.store.put, ObjectRef.parse(output.uri), data, FORMATS[output.format][1])
+                patiently(put, for_s=_STORE_PATIENCE_S, check=attempt.check)
+
+
+def _measures(result: Result) -> dict[str, Any]:
+    raw, fitting = result.raw, result.fitting
+    return {
+        "exact": result.exact,
+        "outside_changed_pixels": result.outside_changed_pixels,
+        "raw_outside_mean": raw.mean,
+        "raw_outside_max": raw.highest,
+        "raw_outside_changed_share": raw.changed_share,
+        "inside_change_mean": fitting.inside_change_mean,
+        "inside_deviation": fitting.inside_deviation,
+        "seam_step": fitting.seam_step,
+        "ring_step": fitting.ring_step,
+    }
 
 
 def _ran_out_of_memory(job: Claimed) -> bool:

@@ -31,7 +31,7 @@ from inpaint_benchmark.chaos.plain_worker import MODEL, TASK, make_plain
 from inpaint_benchmark.chaos.plan import make_plan
 from inpaint_benchmark.chaos.processes import Processes, Slot
 from inpaint_benchmark.chaos.servers import Servers
-from inpaint_benchmark.queue.scene import as_environment
+from inpaint_benchmark.queue.scene import child_environment
 
 Pool = Literal["threads", "prefork"]
 #: Tasks that one fault delivers again, as `messages.deliver_again` does.
@@ -76,7 +76,7 @@ def run_plain(
     with tempfile.TemporaryDirectory(prefix="inpaint-plain-", ignore_cleanup_errors=True) as folder:
         options = ("--pool", pool, "--visibility", str(visibility_s))
         command = ("inpaint_benchmark.chaos.plain_worker", folder, *options)
-        workers = [Slot(f"worker-{n}", command, as_environment(settings), Path(folder)) for n in range(3)]
+        workers = [Slot(f"worker-{n}", command, child_environment(settings), Path(folder)) for n in range(3)]
         run = _PlainRun(settings, servers, Processes(workers, []), make_plain(settings, pool, visibility_s), seed)
         started = time.monotonic()
         try:

@@ -26,7 +26,7 @@ from inpaint_benchmark.chaos.scene import MODELS, chaos_catalogue, quick
 from inpaint_benchmark.chaos.servers import Servers
 from inpaint_benchmark.chaos.stage import Journal, Stage
 from inpaint_benchmark.chaos.verdict import Evidence, recoveries, violations
-from inpaint_benchmark.queue.scene import as_environment
+from inpaint_benchmark.queue.scene import child_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def run_chaos(
                 database=database,
                 rng=random.Random(f"choices {run.seed}"),
                 journal=Journal(),
-                env=as_environment(through),
+                env=child_environment(through),
             )
             try:
                 director = Director(stage, run.plan, say)
@@ -119,7 +119,7 @@ def run_chaos(
 
 
 def _processes(run: Run, settings: Settings, folder: Path) -> Processes:
-    env = as_environment(settings)
+    env = child_environment(settings)
     worker, relay = "inpaint_benchmark.chaos.worker_process", "inpaint_benchmark.chaos.relay_process"
     options = ("--log", str(folder), "--sabotage", run.sabotage)
     workers = [Slot(f"worker-{n}", (worker, model, *options), env, folder) for n, model in enumerate(run.workers)]

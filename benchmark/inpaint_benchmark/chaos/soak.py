@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from inpaint_benchmark.chaos.processes import Processes, Slot
 from inpaint_benchmark.chaos.scene import MODELS, chaos_catalogue
-from inpaint_benchmark.queue.scene import as_environment, mask, photo
+from inpaint_benchmark.queue.scene import child_environment, mask, photo
 
 #: Jobs that are submitted at a time, while fewer than that wait: the queue itself should not grow either.
 _PORTION = 500
@@ -65,7 +65,7 @@ def soak(settings: Settings, say: Callable[[str], None], *, jobs: int = 20_000, 
         InpaintClient(quiet, catalogue=chaos_catalogue()) as client,
         connect_redis(quiet) as redis,
     ):
-        env = as_environment(quiet)
+        env = child_environment(quiet)
         worker = Slot("worker", ("inpaint_benchmark.chaos.worker_process", MODELS[0]), env, Path(folder))
         relay = Slot("relay", ("inpaint_benchmark.chaos.relay_process",), env, Path(folder))
         processes = Processes([worker], [relay])

@@ -23,7 +23,7 @@ from inpaint_core.settings import load_settings
 from inpaint_worker import heartbeat
 from inpaint_worker.outcome import Outcome
 from inpaint_worker.pipelines import Edit, StepCallback
-from inpaint_worker.pipelines.base import Pixels
+from inpaint_worker.arrays import Pixels
 from inpaint_worker.serve import run_worker
 from inpaint_worker.task import JobRunner
 

@@ -25,7 +25,7 @@ from inpaint_producer import InpaintClient, JobSpec
 from sqlalchemy import text
 
 from inpaint_benchmark.queue import bare_celery
-from inpaint_benchmark.queue.scene import as_environment, bench_catalogue, mask, photo
+from inpaint_benchmark.queue.scene import bench_catalogue, child_environment, mask, photo
 
 _HANG_S = 300
 
@@ -146,7 +146,7 @@ def _process(settings: Settings, module: str, *arguments: str) -> Iterator[tuple
     command: Sequence[str] = [sys.executable, "-m", f"inpaint_benchmark.queue.{module}", *arguments]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(  # noqa: S603  (our own module)
-            command, env=as_environment(settings), stdout=subprocess.PIPE, stderr=log, text=True
+            command, env=child_environment(settings), stdout=subprocess.PIPE, stderr=log, text=True
         )
         try:
             yield process, log

@@ -10,9 +10,8 @@ from typing import Literal
 import numpy as np
 from inpaint_core.card import ModelCard, PromptUse
 from inpaint_core.catalogue import Catalogue
-from inpaint_core.settings import PREFIX, Settings
+from inpaint_core.settings import Settings, as_environment
 from PIL import Image, ImageDraw
-from pydantic import SecretStr
 
 Kind = Literal["noop", "sleep"]
 
@@ -55,12 +54,6 @@ def mask(width: int, height: int) -> Image.Image:
     return image
 
 
-def as_environment(settings: Settings) -> Mapping[str, str]:
-    """These settings for a child process: its environment."""
-    values = {}
-    for name in Settings.model_fields:
-        value = getattr(settings, name)
-        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        if value is not None and not isinstance(value, tuple):
-            values[PREFIX + name.upper()] = text
-    return {**os.environ, **values}
+def child_environment(settings: Settings) -> Mapping[str, str]:
+    """The environment of a child process: ours, with these settings."""
+    return {**os.environ, **as_environment(settings)}

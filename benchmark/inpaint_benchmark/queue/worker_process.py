@@ -21,7 +21,7 @@ from inpaint_core.storage import ObjectRef
 from inpaint_worker.intake import Intake
 from inpaint_worker.outcome import Outcome
 from inpaint_worker.pipelines import Edit, StepCallback
-from inpaint_worker.pipelines.base import Pixels
+from inpaint_worker.arrays import Pixels
 from inpaint_worker.serve import run_worker
 from inpaint_worker.task import JobRunner
 

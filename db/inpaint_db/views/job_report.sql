@@ -9,9 +9,9 @@ SELECT j.id, j.model, j.status, j.campaign, j.priority, j.submitted_at, j.starte
        CASE WHEN a.job_id IS NULL THEN 'never ran' ELSE c.cost_unknown_reason END AS cost_unknown_reason,
        e.device_kind, e.device_name,
        w.host AS worker_host, s.width, s.height,
-       coalesce(a.region_pixels::float8 / nullif(o.width::float8 * o.height, 0),
-                CASE WHEN NOT j.edit ?| array['polarity', 'threshold', 'resize_mask', 'fill_holes', 'grow']
-                     THEN m.masked_pixels::float8 / nullif(m.width::float8 * m.height, 0) END) AS region_share,
+       CASE WHEN NOT j.edit ?| array['polarity', 'threshold']
+            THEN m.masked_pixels::float8 / nullif(m.width::float8 * m.height, 0) END AS masked_share,
+       a.region_pixels::float8 / nullif(o.width::float8 * o.height, 0) AS region_share,
        o.uri AS output_uri, o.format AS output_format, o.size_bytes AS output_bytes, o.exact,
        o.outside_changed_pixels, o.raw_outside_mean, o.raw_outside_max, o.raw_outside_changed_share,
        o.inside_change_mean, o.inside_deviation, o.seam_step, o.ring_step, j.edit, a.windows, a.normalised, a.warnings,
@@ -65,7 +65,8 @@ COMMENT ON COLUMN job_report.device_name IS 'Name of the CPU or GPU.';
 COMMENT ON COLUMN job_report.worker_host IS 'Machine of the newest attempt.';
 COMMENT ON COLUMN job_report.width IS 'Width of the source, pixels.';
 COMMENT ON COLUMN job_report.height IS 'Height of the source, pixels.';
-COMMENT ON COLUMN job_report.region_share IS 'Share of the source that the job may change, 0 to 1; before it ran: that its mask marks, if known.';
+COMMENT ON COLUMN job_report.masked_share IS 'Share of the source that the picture of the mask marks, 0 to 1; NULL: there is none, or it is not read as white.';
+COMMENT ON COLUMN job_report.region_share IS 'Share of the source that the job might change, 0 to 1: the edit region, after all options of the mask.';
 COMMENT ON COLUMN job_report.output_uri IS 's3:// address of the result.';
 COMMENT ON COLUMN job_report.output_format IS 'PNG, JPEG, WEBP or AVIF.';
 COMMENT ON COLUMN job_report.output_bytes IS 'Size of the result.';

@@ -1,55 +1,176 @@
-"""The picture of a job: decoded for the model, and put back together with every pixel outside the mask untouched."""
+"""The picture of a job, from what people send to what is stored, with every pixel outside the edit region untouched."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
-from inpaint_core.images import Limits, check_pair, open_image, open_mask
-from PIL import Image
+from inpaint_core.card import SizeRule
+from inpaint_core.edit import EditOptions, MaskShapes, OutputFormat
+from inpaint_core.images import Limits, open_image
+from inpaint_core.masks import Reading, alpha_mask, check_pair, open_mask, shapes_mask
 
-from inpaint_worker.pipelines.base import Pixels, Region
+from inpaint_worker.arrays import Pixels, Region, Samples, white
+from inpaint_worker.geometry.encode import Encoded, encode_raw, encode_region, encode_result
+from inpaint_worker.geometry.fit import Window, plan_windows
+from inpaint_worker.geometry.measure import Fitting, RawDifference, measure_fitting
+from inpaint_worker.geometry.region import EditRegion, cut, make_region
+from inpaint_worker.geometry.source import Source, open_source
+from inpaint_worker.geometry.stitch import put_in
+from inpaint_worker.geometry.verify import count_changed_lossy, verify_exact
+from inpaint_worker.geometry.view import shown, shown_mask, taken_back
+
+#: What the mask of a job is: the bytes of a picture, shapes, or None for the transparency of the source.
+MaskInput = bytes | MaskShapes | None
+#: Edits of fewer pixels than this, or of a smaller share of the picture, may be a slip of the brush.
+_FEW_PIXELS, _SMALL_SHARE = 64, 1e-4
+#: Regions that leave less than this share of the picture are often inverted masks.
+_LEFT_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """The output of a job, proven, with what was measured of it."""
+
+    encoded: Encoded
+    exact: bool
+    outside_changed_pixels: int
+    raw: RawDifference
+    fitting: Fitting
+
+
+@dataclass(slots=True)
 class Canvas:
-    """A source and the region of it that may change, both upright and of one size."""
+    """A source, what may change of it, and what has been painted so far."""
 
-    pixels: Pixels
-    region: Region
-    #: H x W uint8, kept as it was; None if the source has no transparency.
-    alpha: Pixels | None
-    #: The source's colour profile, which goes into the output; None if it had none or is not RGB.
-    icc_profile: bytes | None
+    source: Source
+    region: EditRegion
+    windows: tuple[Window, ...]
+    edit: EditOptions
+    #: The transparent pixels are the mask: what is painted there becomes opaque.
+    fills_alpha: bool
+    warnings: list[str]
+    #: The source with what was painted.
+    picture: Samples
+    #: What is still to be painted.
+    pending: Region
+    raw: RawDifference = field(default_factory=RawDifference)
+    raw_outputs: list[Pixels] = field(default_factory=list)
+    _given: tuple[Pixels, Region] | None = None
+
+    def show(self, number: int) -> tuple[Pixels, Region]:
+        """What the model is shown of window `number`, from 0: H x W x 3 uint8 sRGB, and its mask."""
+        window = self.windows[number]
+        area = cut(window.box)
+        alpha = None if self.source.alpha is None else self.source.alpha[area]
+        self._given = (
+            shown(self.source.seen(self.picture[area], alpha), window),
+            shown_mask(self.pending[area], window),
+        )
+        return self._given
+
+    def take(self, number: int, painted: Pixels) -> None:
+        """Put what the model returned for window `number`, which was the last that was shown, into the picture."""
+        window = self.windows[number]
+        if self._given is None or painted.shape != self._given[0].shape or painted.dtype != np.uint8:
+            wanted = f"{window.size[1]}x{window.size[0]}x3 uint8"
+            raise ValueError(f"The pipeline returned {painted.shape} {painted.dtype}, expected {wanted}")
+        given, mask = self._given
+        self._given = None
+        self.raw.add(given, painted, mask, window)
+        if self.edit.keep_raw:
+            self.raw_outputs.append(painted)
+        area = cut(window.target)
+        inner = cut(window.target.moved(-window.box.left, -window.box.top))
+        new = self.source.colours.stored(taken_back(painted, window)[inner], self.picture.dtype)
+        put_in(self.picture[area], new, self.pending[area], self._weights(window))
+        self.pending[area] = False
+
+    def _weights(self, window: Window) -> Samples | None:
+        if self.region.weights is None:
+            return None
+        return self.region.weights[cut(window.target.moved(-self.region.box.left, -self.region.box.top))]
+
+    def result(self) -> Result:
+        """Encode the picture, decode that again, and prove that nothing outside the region has changed.
+
+        Raises `PreservationFailed` if it has.
+        """
+        alpha = self._alpha()
+        encoded = encode_result(self.picture, alpha, self.source.profile, self.edit)
+        exact = self.edit.format is OutputFormat.PNG
+        if exact:
+            changed = verify_exact(encoded, self.source.pixels, alpha, self.region.marked)
+        else:
+            changed = count_changed_lossy(encoded, self.source.pixels, self.region.marked)
+        fitting = measure_fitting(self.source.pixels, self.picture, self.region)
+        return Result(encoded, exact, changed, self.raw, fitting)
+
+    def others(self) -> list[tuple[str, Encoded]]:
+        """What else is stored, with its kind: the edit region, and on request what the model returned."""
+        raws = [encode_raw(painted, number) for number, painted in enumerate(self.raw_outputs, start=1)]
+        return [
+            ("region", encode_region(self.region.marked)),
+            *((encoded.name.removesuffix(".png"), encoded) for encoded in raws),
+        ]
+
+    def _alpha(self) -> Samples | None:
+        alpha = self.source.alpha
+        if alpha is None or not self.fills_alpha:
+            return alpha
+        filled = alpha.copy()
+        area = cut(self.region.box)
+        opaque = np.full_like(filled[area], white(alpha))
+        put_in(filled[area], opaque, self.region.marked[area], self.region.weights)
+        return filled
 
 
-def open_canvas(source: bytes, mask: bytes, limits: Limits) -> Canvas:
-    """Decode source and mask; raises the `ImageError`s of `inpaint_core.images`."""
-    image = open_image(source, limits, "source")
-    marked = open_mask(mask, limits, "mask")
-    check_pair(image, marked)
-    has_alpha = "A" in image.getbands() or "transparency" in image.info
-    profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
-    if has_alpha:
-        rgba = np.asarray(image.convert("RGBA"))
-        pixels, alpha = np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
-    else:
-        pixels, alpha = np.asarray(_to_rgb(image)), None
-    return Canvas(pixels, np.asarray(marked) > 0, alpha, profile)
+def open_canvas(data: bytes, mask: MaskInput, edit: EditOptions, rule: SizeRule, limits: Limits) -> Canvas:
+    """Decode the inputs of a job and plan its windows; raises the `ImageError`s of `inpaint_core`."""
+    source = open_source(data, limits)
+    region = make_region(_mask(data, source, mask, edit, limits), edit)
+    warnings = [*source.warnings, *_doubts(source, region, mask)]
+    if edit.format is not OutputFormat.PNG and source.bits > 8:
+        source.normalised["bits"] = {"before": source.bits, "after": 8}
+    if edit.format is OutputFormat.JPEG and source.alpha is not None:
+        source.normalised["transparency"] = {"before": "kept in the file", "after": "flattened onto white"}
+    windows = plan_windows(region, rule, edit)
+    return Canvas(
+        source=source,
+        region=region,
+        windows=windows,
+        edit=edit,
+        fills_alpha=mask is None,
+        warnings=warnings,
+        picture=source.pixels.copy(),
+        pending=region.marked.copy(),
+    )
 
 
-def composite(canvas: Canvas, painted: Pixels) -> Image.Image:
-    """`painted` inside the region, the source's own bits outside."""
-    if painted.shape != canvas.pixels.shape or painted.dtype != np.uint8:
-        raise ValueError(f"The pipeline returned {painted.shape} {painted.dtype}, expected {canvas.pixels.shape} uint8")
-    merged = np.where(canvas.region[..., None], painted, canvas.pixels)
-    if canvas.alpha is not None:
-        merged = np.dstack([merged, canvas.alpha])
-    return Image.fromarray(merged)
+def _mask(data: bytes, source: Source, mask: MaskInput, edit: EditOptions, limits: Limits) -> Pixels:
+    if mask is None:
+        return np.asarray(alpha_mask(open_image(data, limits, "source"), edit.threshold))
+    if isinstance(mask, MaskShapes):
+        return np.asarray(shapes_mask(mask, source.size))
+    drawn = open_mask(mask, limits, "mask", Reading.of(edit, source.size))
+    check_pair(source, drawn)
+    return np.asarray(drawn)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
-        image = image.convert("F").point(lambda value: value * (1 / 257)).convert("L")
-    return image.convert("RGB")
+def _doubts(source: Source, region: EditRegion, mask: MaskInput) -> Iterator[str]:
+    """What is allowed, and may still be a mistake."""
+    pixels, whole = region.pixels, region.marked.size
+    if pixels < max(_FEW_PIXELS, _SMALL_SHARE * whole):
+        yield f"The edit region has only {pixels:,} of {whole:,} pixels."
+    elif whole - pixels < _LEFT_SHARE * whole:
+        yield f"The edit region leaves only {1 - pixels / whole:.1%} of the picture. Is the mask inverted?"
+    if mask is None or source.alpha is None:
+        return
+    area = cut(region.box)
+    hidden = int(np.count_nonzero(source.alpha[area][region.marked[area]] == 0))
+    if hidden:
+        yield (
+            f"{hidden:,} pixels of the edit region are fully transparent in the source and stay so: what is painted "
+            "there cannot be seen. To fill them, use the mask 'alpha'."
+        )

@@ -6,15 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 from inpaint_core.card import ModelCard
 from inpaint_core.job import ParameterValue
 
-#: H x W x 3, uint8, RGB.
-Pixels: TypeAlias = npt.NDArray[np.uint8]
-#: H x W, bool; True is repainted.
-Region: TypeAlias = npt.NDArray[np.bool_]
+from inpaint_worker.arrays import Pixels, Region
+
 #: Called after each step with (steps done, steps in all). May raise: the job was canceled, or the worker stops.
 #: A pipeline lets that exception pass and is then ready for the next job.
 StepCallback: TypeAlias = Callable[[int, int], None]
@@ -22,9 +18,14 @@ StepCallback: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One call of a pipeline. `parameters` are complete: the card's defaults are filled in."""
+    """One call of a pipeline. `parameters` are complete: the card's defaults are filled in.
+
+    The picture comes in one of the shapes that the card's size rule allows (`inpaint_worker.geometry.buckets`): no
+    pipeline crops, scales or pads.
+    """
 
     image: Pixels
+    #: Of the same height and width; True is repainted.
     region: Region
     seed: int
     prompt: str = ""
@@ -46,8 +47,8 @@ class Pipeline(Protocol):
         """Run once on made-up input, so that the first job does not pay for compilation and lazy allocation."""
 
     def run(self, edit: Edit, on_step: StepCallback) -> Pixels:
-        """The whole picture, H x W x 3 uint8, repainted where `edit.region` is True.
+        """The whole picture, as large as `edit.image`, repainted where `edit.region` is True.
 
-        Other pixels may differ from the source: the worker puts the source's own back.
+        Other pixels may differ from the source: they are measured, and the source's own are put back.
         May raise `GpuOutOfMemory`, `GpuContextBroken`, a `RequestError`, and whatever `on_step` raises.
         """

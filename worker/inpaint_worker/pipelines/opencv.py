@@ -7,7 +7,8 @@ import numpy as np
 from inpaint_core.card import ModelCard
 from inpaint_core.errors import ParameterInvalid
 
-from inpaint_worker.pipelines.base import Edit, Pixels, StepCallback
+from inpaint_worker.arrays import Pixels
+from inpaint_worker.pipelines.base import Edit, StepCallback
 
 #: Masked pixels times the radius squared: about three minutes of one core. Its time grows with both.
 _MOST_EFFORT = 2.5e9

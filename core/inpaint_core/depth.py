@@ -1,0 +1,39 @@
+"""How many bits a sample of a picture has: what modes of Pillow do not tell, and what it reads wrongly unsaid."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+#: Tags of TIFF.
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR, _EXTRA_SAMPLES = 258, 262, 284, 338
+
+
+def is_deep(data: bytes, header: Image.Image) -> bool:
+    """Whether a picture in grey or RGB has more than 8 bits a sample. Pillow's mode tells it of grey alone."""
+    if header.mode.startswith("I;16"):
+        return True
+    if header.mode not in ("RGB", "RGBA"):
+        return False
+    if header.format == "PNG":
+        return data[24] == 16  # of IHDR, which is always the first chunk
+    return header.format == "TIFF" and max(_tiff_bits(header)) > 8
+
+
+def _tiff_bits(image: Image.Image) -> tuple[int, ...]:
+    return tuple(image.tag_v2.get(_BITS_PER_SAMPLE, (8,)))  # type: ignore[attr-defined]
+
+
+def unusual_tiff(image: Image.Image) -> str | None:
+    """What Pillow or OpenCV would read wrongly, without a word, in a TIFF with more than 8 bits a sample."""
+    if image.format != "TIFF" or max(bits := _tiff_bits(image)) <= 8:
+        return None
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    if any(bit not in (16, 32) for bit in bits):
+        return f"of {max(bits)} bits a sample"
+    if len(bits) > 1 and tags.get(_PLANAR, 1) != 1:
+        return f"of {max(bits)} bits with its colours in separate planes"
+    if len(bits) > 1 and 1 in tags.get(_EXTRA_SAMPLES, ()):
+        return f"of {max(bits)} bits with premultiplied transparency"
+    if len(bits) == 1 and tags.get(_PHOTOMETRIC) == 0:
+        return f"of {max(bits)} bits in which 0 is white"
+    return None

@@ -1,0 +1,107 @@
+"""Between the colours of a file and sRGB, which models see."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms
+
+from inpaint_worker.arrays import Pixels, Samples
+
+_INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+#: What sRGB profiles call themselves.
+_SRGB_NAMES = ("srgb", "c2")
+
+
+class ProfileUnusable(Exception):
+    """The colour profile is damaged, or not for pictures of this kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """The colour space of a picture. Without transforms it is sRGB, or taken for it."""
+
+    name: str = "sRGB"
+    to_srgb: ImageCms.ImageCmsTransform | None = None
+    from_srgb: ImageCms.ImageCmsTransform | None = None
+
+    def seen(self, pixels: Samples) -> Pixels:
+        """H x W x 3 of the file, 8 or 16 bits, as a model sees it: 8 bits, sRGB."""
+        eight = to_eight_bits(pixels)
+        return eight if self.to_srgb is None else _apply(self.to_srgb, eight)
+
+    def stored(self, pixels: Pixels, dtype: np.dtype[np.generic]) -> Samples:
+        """H x W x 3 that a model returned, in the colours and the depth of the file."""
+        own = pixels if self.from_srgb is None else _apply(self.from_srgb, pixels)
+        return own if dtype == np.uint8 else own.astype(np.uint16) * np.uint16(257)
+
+
+def read_profile(profile: bytes | None) -> Colours:
+    """The colours of a picture in RGB with this ICC profile; `ProfileUnusable` if it does not describe RGB."""
+    if not profile:
+        return Colours()
+    opened, name = _open(profile, "RGB ")
+    if name.lower().startswith(_SRGB_NAMES):
+        return Colours(name)
+    try:
+        return Colours(name, _transform(opened, _srgb(), "RGB"), _transform(_srgb(), opened, "RGB"))
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        raise ProfileUnusable(str(error)) from None
+
+
+def convert_to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
+    """A picture in CMYK, Lab or grey as RGB in sRGB, and the name of the profile that it was read by.
+
+    `ProfileUnusable` if the profile is not for its mode.
+    """
+    if image.mode == "LAB":
+        opened, name = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "Lab"
+    else:
+        opened, name = _open(profile or b"", {"CMYK": "CMYK", "L": "GRAY"}[image.mode])
+    try:
+        converted = ImageCms.profileToProfile(
+            image, opened, _srgb(), renderingIntent=_INTENT, outputMode="RGB", flags=_FLAGS
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        raise ProfileUnusable(str(error)) from None
+    assert converted is not None  # noqa: S101  (only in-place conversion returns None)
+    return converted, name
+
+
+def to_eight_bits(samples: Samples) -> Pixels:
+    """16 bits rounded to 8; 8 bits as they are."""
+    if samples.dtype == np.uint8:
+        return samples
+    # 65535 / 255 is 257 exactly, and OpenCV rounds.
+    return np.asarray(cv2.convertScaleAbs(samples, alpha=1 / 257), np.uint8)
+
+
+def _open(profile: bytes, wanted: str) -> tuple[ImageCms.ImageCmsProfile, str]:
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        space = opened.profile.xcolor_space
+        name = (opened.profile.profile_description or "unnamed").strip()
+    except (OSError, ValueError) as error:
+        raise ProfileUnusable(str(error)) from None
+    if space != wanted:
+        raise ProfileUnusable(f"it is for {space.strip()}, and the picture is {wanted.strip()}")
+    return opened, name
+
+
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _transform(
+    source: ImageCms.ImageCmsProfile, target: ImageCms.ImageCmsProfile, mode: str
+) -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(source, target, mode, mode, renderingIntent=_INTENT, flags=_FLAGS)
+
+
+def _apply(transform: ImageCms.ImageCmsTransform, pixels: Pixels) -> Pixels:
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(ImageCms.applyTransform(image, transform), np.uint8)
