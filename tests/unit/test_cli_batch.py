@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from factories import encode, make_image, make_mask
 from inpaint_core.catalogue import load_catalogue
+from inpaint_core.edit import EditOptions, Fit, OutputFormat
 from inpaint_core.errors import InputNotFound, InvalidRequest
 from inpaint_fleet.batch import fields
 from inpaint_fleet.batch.names import output_names
@@ -108,6 +109,32 @@ def test_a_wrong_row_says_what_is_wrong_with_it(tmp_path: Path, line: str, sente
     assert bad.problem is not None and sentence in bad.problem
 
 
+def test_options_of_the_edit_come_from_columns_and_from_the_command(tmp_path: Path) -> None:
+    lines = ['a.png,m.png,8,true,"{""grow"": 2, ""fit"": ""whole""}"', "b.png,m.png,,,"]
+    file = write(tmp_path / "jobs.csv", "\n".join(["source,mask,edit.grow,edit.fill_holes,edit", *lines]))
+    defaults = Defaults(models=["opencv-telea"], edit={"format": "webp", "grow": 1.0})
+    first, second = (row.spec for row in read(file, defaults))
+    assert first is not None and second is not None
+    options = EditOptions.model_validate(first.edit)
+    assert options == EditOptions(grow=8, fill_holes=True, fit=Fit.WHOLE, format=OutputFormat.WEBP)
+    assert second.edit == {"format": "webp", "grow": 1.0}
+
+
+def test_masks_may_be_the_word_alpha_a_file_of_that_name_or_shapes(tmp_path: Path) -> None:
+    shapes = {"boxes": [[1, 2, 3, 4]]}
+    lines = ["a.png,alpha", "a.png,./alpha", 'a.png,"{""boxes"": [[1, 2, 3, 4]]}"', "a.png,{boxes"]
+    *good, bad = read(write(tmp_path / "jobs.csv", "\n".join(["source,mask", *lines])))
+    assert [row.spec.mask if row.spec else None for row in good] == ["alpha", tmp_path / "alpha", shapes]
+    assert bad.problem == 'mask must be a JSON object such as {"boxes": [[10, 10, 90, 60]]}.'
+    assert one(write(tmp_path / "j.jsonl", json.dumps({"source": "a.png", "mask": shapes}))).mask == shapes
+
+
+def test_a_misspelt_option_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    (row,) = read(write(tmp_path / "jobs.csv", "source,mask,edit.grw\na.png,m.png,8\n"))
+    assert row.problem is not None and row.problem.startswith("There is no column 'edit.grw': there are edit.polarity,")
+    assert all(f"edit.{name}" in row.problem for name in EditOptions.model_fields)
+
+
 def test_an_unknown_column_offers_the_nearest(tmp_path: Path) -> None:
     (row,) = read(write(tmp_path / "jobs.csv", "source,mask,promt\na.png,m.png,x\n"))
     assert row.problem == "There is no column 'promt': did you mean prompt?"
@@ -189,6 +216,36 @@ def test_resume_keys_follow_what_a_row_asks_and_what_its_picture_shows(tmp_path:
     assert not set(keys()[:3]) & set(before[:3])
     with pytest.raises(InvalidRequest, match="--resume-key"):
         with_keys([], "x" * 161)
+
+
+def test_resume_keys_follow_options_and_shapes_and_are_what_they_were_without(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"a")
+    (tmp_path / "m.png").write_bytes(b"m")
+
+    def key(**changed: object) -> str | None:
+        values = {"source": "a.png", "mask": "m.png"} | changed
+        (row,) = with_keys(read(write(tmp_path / "jobs.jsonl", json.dumps(values))), "k")
+        return row.spec.idempotency_key if row.spec else None
+
+    # As it was before there were options: a batch that was begun then is gone on with, not submitted again.
+    assert key() == "k:3bc1b10e0fede7f97696b1e6a5966c96" == key(edit={}) == key(edit={"format": "png"})
+    assert key(edit={"grow": 8}) == key(**{"edit.grow": "8"}) != key()
+    shapes = [{"boxes": [[0, 0, 9, 9]]}, {"boxes": [[0, 0, 9, 8]]}, {"polygons": [[[0, 0], [9, 0], [9, 9]]]}, "alpha"]
+    assert len({key(), key(edit={"grow": 8}), *(key(mask=mask) for mask in shapes)}) == 6
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "1,2,3,4,5", "a,b,c,d", "1.5,0,3,4", ""])
+def test_a_box_is_four_whole_numbers(text: str) -> None:
+    assert fields.box(" 1, -2,3 ,4") == [1, -2, 3, 4]
+    with pytest.raises(InvalidRequest, match="must be four whole numbers LEFT,TOP,RIGHT,BOTTOM"):
+        fields.box(text)
+
+
+@pytest.mark.parametrize("text", ["1,2 3,4", "1,2 3,4 5", "1,2,3 4,5,6 7,8,9", "x,y z,w a,b", ""])
+def test_a_polygon_is_three_corners_or_more(text: str) -> None:
+    assert fields.polygon("1,2  3.5,4 -5,6") == [[1, 2], [3.5, 4], [-5, 6]]
+    with pytest.raises(InvalidRequest, match="must be three corners or more"):
+        fields.polygon(text)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,11 @@ def test_the_whole_surface_is_there() -> None:
         (["nix"], "No such command 'nix'"),
         (["submit"], "Missing argument"),
         (["submit", "a.png", "--mask", "b.png"], "--model"),
+        (["submit", "a.png", "-m", "opencv-telea"], "Nothing says what to repaint. Give --mask IMAGE, --mask alpha"),
+        (["submit", "a.png", "-m", "opencv-telea", "--box", "1,2,3,4", "--mask", "b.png"], "There are two masks"),
+        (["submit", "a.png", "-m", "opencv-telea", "--box", "1,2,3"], "box '1,2,3' must be four whole numbers"),
+        (["submit", "a.png", "-m", "opencv-telea", "--polygon", "1,2 3,4"], "must be three corners or more"),
+        (["submit", "a.png", "-m", "opencv-telea", "--mask", "b.png", "--grow", "wide"], "--grow"),
         (["jobs", "list", "--status", "nix"], "'nix' is not one of 'queued'"),
         (["jobs", "list", "--limit", "0"], "--limit"),
         (["jobs", "retry"], "Name jobs by id"),
@@ -179,6 +184,7 @@ def test_models_are_listed_for_people_in_pipes_and_for_programs() -> None:
     assert {card["name"] for card in cards} >= {"opencv-telea", "opencv-ns"}
     shown = runner.invoke(app, ["models", "show", "opencv-telea"]).stdout
     assert "inpaint.opencv-telea" in shown and "radius" in shown
+    assert "sizes\tany; paints at the scale of the source" in shown
 
 
 def test_a_full_disk_is_told_before_a_stack_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -199,6 +205,7 @@ def test_doctor_fails_without_servers_and_says_what_to_do() -> None:
     assert result.exit_code == 1
     found = {finding["check"]: finding for finding in json.loads(result.stdout)["findings"]}
     assert found["python"]["level"] == "ok"
+    assert "jpeg, png, webp" in found["image formats"]["found"]
     assert found["redis"]["level"] == found["postgres"]["level"] == found["s3"]["level"] == "fail"
     assert "inpaint up" in found["redis"]["found"]
 
@@ -207,6 +214,23 @@ def test_model_names_complete_in_the_shell() -> None:
     env = {"_INPAINT_COMPLETE": "complete_bash", "COMP_WORDS": "inpaint submit --model open", "COMP_CWORD": "3"}
     result = runner.invoke(app, [], env=env, prog_name="inpaint")
     assert result.stdout.split() == ["opencv-ns", "opencv-telea"]
+
+
+@pytest.mark.parametrize("command", ["submit", "submit-batch"])
+def test_every_option_of_an_edit_is_one_of_both_commands(command: str) -> None:
+    from inpaint_core.edit import EditOptions
+
+    found = {name for parameter in get_command(app).commands[command].params for name in parameter.opts}  # type: ignore[attr-defined]
+    assert found >= {"--" + name.replace("_", "-") for name in EditOptions.model_fields}
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--polarity", ["white", "black", "transparent"]), ("--format", ["png", "jpeg", "webp", "avif"])],
+)
+def test_choices_of_an_edit_complete_in_the_shell(option: str, words: list[str]) -> None:
+    env = {"_INPAINT_COMPLETE": "complete_bash", "COMP_WORDS": f"inpaint submit {option} ", "COMP_CWORD": "3"}
+    assert runner.invoke(app, [], env=env, prog_name="inpaint").stdout.split() == words
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:

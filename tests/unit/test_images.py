@@ -8,12 +8,12 @@ import zlib
 from dataclasses import replace
 
 import pytest
-from factories import LIMITS, encode, make_image, make_mask, sideways
+from factories import LIMITS, encode, make_image, sideways
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from inpaint_core.errors import EmptyMask, ImageError, ImageTooLarge, MaskSizeMismatch, UnreadableImage
-from inpaint_core.images import FORMATS, Limits, binary_mask, check_pair, inspect_image, inspect_mask, open_image
-from inpaint_core.images import open_mask as read_mask
+from inpaint_core.errors import ImageError, ImageTooLarge, TooManyFrames, UnreadableImage
+from inpaint_core.images import FORMATS, Limits, inspect_image, open_image
+from inpaint_core.masks import inspect_mask
 from inpaint_core.settings import load_settings
 from PIL import Image
 
@@ -31,7 +31,7 @@ def png_header(width: int, height: int) -> bytes:
 # --- what is accepted -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "HEIF"])
 def test_each_format_is_read_and_its_facts_are_told(kind: str) -> None:
     data = encode(make_image(), kind)
     facts = inspect_image(data, LIMITS)
@@ -76,19 +76,13 @@ def test_nothing_at_all_is_said_to_be_empty() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [
-        b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
-        b"%PDF-1.7\n",
-        b"hello",
-        b"\x00" * 100,
-        encode(make_image(), "GIF"),
-        encode(make_image(), "ICO"),
-        encode(make_image(), "PPM"),
-    ],
-    ids=["svg", "pdf", "text", "zeros", "gif", "ico", "ppm"],
+    [b"hello", b"\x00" * 100, encode(make_image(), "PPM")],
+    ids=["text", "zeros", "ppm"],
 )
-def test_what_is_not_an_accepted_image_is_refused_with_those_that_are(data: bytes) -> None:
-    with pytest.raises(UnreadableImage, match=r"The mask is not an image .* Accepted: JPEG, PNG, WEBP, TIFF, BMP"):
+def test_what_is_not_an_image_is_refused_with_its_first_bytes_and_the_formats_that_are(data: bytes) -> None:
+    with pytest.raises(
+        UnreadableImage, match=r"The mask is not an image that can be read .* Accepted: jpeg, png, webp"
+    ):
         inspect_image(data, LIMITS, "mask")
 
 
@@ -124,22 +118,25 @@ def test_the_limits_themselves_are_allowed() -> None:
 
 
 def test_limits_come_from_the_settings() -> None:
-    settings = load_settings(max_image_bytes=2048, max_image_pixels=7, max_image_side=3)
-    assert Limits.of(settings) == Limits(2048, 7, 3)
+    settings = load_settings(
+        max_image_bytes=2048, max_image_pixels=7, max_image_side=3, max_image_frames=2, image_formats="png, JPEG"
+    )
+    assert Limits.of(settings) == Limits(2048, 7, 3, 2, ("png", "jpeg"))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
 def test_an_animation_is_refused(kind: str) -> None:
     frames = [make_image(seed=seed) for seed in range(3)]
     data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
-    with pytest.raises(UnreadableImage, match="The source has several frames; send one still picture"):
+    with pytest.raises(TooManyFrames, match=r"The source has several frames .*at most 1 is accepted") as caught:
         inspect_image(data, LIMITS)
+    assert caught.value.limit == 1
 
 
 # --- what turns out while decoding ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF"])
 def test_a_truncated_file_says_so(kind: str) -> None:
     data = encode(make_image(), kind)
     with pytest.raises(UnreadableImage, match=r"truncated or damaged|not an image that can be read"):
@@ -158,6 +155,7 @@ _VALID = [
     encode(make_image(), "TIFF"),
     encode(make_image(), "BMP"),
     encode(make_image(mode="P"), "PNG"),
+    encode(make_image(), "AVIF"),
 ]
 
 
@@ -177,67 +175,3 @@ def test_no_damage_leads_to_anything_but_a_picture_or_a_sentence(
     for inspect in (inspect_image, inspect_mask):
         with contextlib.suppress(ImageError):
             inspect(bytes(damaged), LIMITS)
-
-
-# --- masks ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_mask_has_only_black_and_white_and_its_white_pixels_are_counted() -> None:
-    data = encode(make_mask(96, 64, box=(10, 10, 19, 29)))
-    mask = read_mask(data, LIMITS)
-    assert mask.mode == "L" and {value for _, value in mask.getcolors() or []} == {0, 255}
-    assert inspect_mask(data, LIMITS).masked_pixels == 10 * 20
-
-
-@pytest.mark.parametrize(("value", "repainted"), [(127, False), (128, True), (255, True)])
-def test_half_white_is_where_repainting_begins(value: int, repainted: bool) -> None:
-    image = Image.new("L", (8, 8), 0)
-    image.paste(value, (0, 0, 4, 4))
-    image.putpixel((7, 7), 255)
-    assert (binary_mask(image).getpixel((1, 1)) == 255) is repainted
-
-
-def test_a_mask_of_16_bits_is_scaled_and_not_clipped() -> None:
-    image = Image.new("I;16", (8, 8), 20_000)  # a dark grey; clipping would make it white
-    image.paste(65_535, (0, 0, 4, 4))
-    assert inspect_mask(encode(image), LIMITS).masked_pixels == 16
-
-
-def test_transparent_pixels_of_a_mask_count_as_black() -> None:
-    image = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
-    image.paste((255, 255, 255, 255), (0, 0, 4, 4))
-    assert inspect_mask(encode(image), LIMITS).masked_pixels == 16
-
-
-def test_a_palette_with_a_transparent_colour_is_a_mask_like_any_other() -> None:
-    image = Image.new("P", (8, 8), 1)
-    image.putpalette([255, 255, 255, 255, 255, 255])
-    image.paste(0, (0, 0, 4, 4))
-    data = encode(image, transparency=1)
-    assert inspect_mask(data, LIMITS).masked_pixels == 16
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
-def test_the_same_mask_means_the_same_in_every_mode(mode: str) -> None:
-    image = make_mask().convert(mode)
-    data = encode(image, "TIFF" if mode == "CMYK" else "PNG")
-    assert inspect_mask(data, LIMITS).masked_pixels == inspect_mask(encode(make_mask()), LIMITS).masked_pixels
-
-
-@pytest.mark.parametrize(("value", "found"), [(0, 0), (127, 127)])
-def test_an_empty_mask_tells_its_brightest_pixel_and_what_white_means(value: int, found: int) -> None:
-    with pytest.raises(EmptyMask, match=f"brightest pixel is {found} of 255.*invert it") as caught:
-        inspect_mask(encode(Image.new("L", (8, 8), value)), LIMITS)
-    assert caught.value.brightest == found
-
-
-def test_a_mask_on_its_side_is_turned_as_the_source_is() -> None:
-    source, mask = sideways(make_image(96, 64)), encode(make_mask(96, 64))
-    check_pair(inspect_image(source, LIMITS), inspect_mask(mask, LIMITS))
-
-
-def test_a_mask_of_another_size_tells_both_sizes() -> None:
-    source, mask = inspect_image(encode(make_image(96, 64)), LIMITS), inspect_mask(encode(make_mask(64, 96)), LIMITS)
-    with pytest.raises(MaskSizeMismatch, match="The mask is 64x96 pixels and the source 96x64") as caught:
-        check_pair(source, mask)
-    assert caught.value.mask == (64, 96) and caught.value.source == (96, 64)

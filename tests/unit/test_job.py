@@ -148,7 +148,7 @@ def test_labels_priority_and_deadline_do_not_change_the_fingerprint(change: dict
 
 
 def test_every_field_is_on_one_side_of_the_fingerprint_or_the_other() -> None:
-    decides = {"model", "source", "mask", "prompt", "negative_prompt", "seed", "parameters"}
+    decides = {"model", "source", "mask", "prompt", "negative_prompt", "seed", "parameters", "edit"}
     labels = {"campaign", "tags", "priority", "deadline", "idempotency_key"}
     assert set(JobRequest.model_fields) == decides | labels
 

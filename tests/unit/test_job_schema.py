@@ -46,6 +46,12 @@ def test_every_field_of_a_request_is_in_the_schema() -> None:
         whole(parameters={"radius": 3.5, "on": True, "n": 3, "mode": "x"}, tags={"room": "7"}),
         whole(priority="high", deadline="2030-01-01T00:00:00Z"),
         whole(seed=None, campaign=None, deadline=None),
+        whole(mask="alpha"),
+        whole(mask={"boxes": [[-5, 0, 10, 10], [3, 3, 4, 4]]}),
+        whole(mask={"boxes": [], "polygons": [[[0, 0], [9.5, 0], [0, 9]]]}),
+        whole(edit={}),
+        whole(edit={"polarity": "black", "threshold": 200, "resize_mask": True, "fill_holes": True, "grow": 2.5}),
+        whole(edit={"fit": "whole", "padding": None, "detail": "full", "format": "avif", "quality": 70}),
     ],
 )
 def test_what_the_schema_allows_a_worker_accepts(message: dict[str, Any]) -> None:
@@ -74,6 +80,18 @@ def test_what_the_schema_allows_a_worker_accepts(message: dict[str, Any]) -> Non
         whole(priority="urgent"),
         whole(campaign=""),
         whole(promt="x"),
+        whole(mask="room.png"),
+        whole(mask={"box": [[0, 0, 9, 9]]}),
+        whole(mask={"boxes": [[0, 0, 9]]}),
+        whole(mask={"boxes": [[0, 0, 9, 200_000]]}),
+        whole(mask={"polygons": [[[0, 0], [9, 9]]]}),
+        whole(mask=[[0, 0, 9, 9]]),
+        whole(edit=None),
+        whole(edit={"grw": 8}),
+        whole(edit={"grow": -1}),
+        whole(edit={"polarity": "red"}),
+        whole(edit={"padding": 1.5}),
+        whole(edit={"format": "jpeg", "quality": 0}),
     ],
 )
 def test_what_the_schema_refuses_a_worker_refuses(message: dict[str, Any]) -> None:
