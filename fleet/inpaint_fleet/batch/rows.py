@@ -118,10 +118,12 @@ def _check_names(values: Mapping[str, Any]) -> None:
     for name in values:
         if name in COLUMNS or name.startswith(("param.", "tag.")) or name in _EDIT_COLUMNS:
             continue
-        known = _EDIT_COLUMNS if name.startswith("edit.") else COLUMNS
-        near = get_close_matches(name, known, n=1)
-        more = "" if known is _EDIT_COLUMNS else ", param.NAME, edit.NAME and tag.NAME"
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}{more}."
+        if name.startswith("edit."):
+            hint = f"there are {', '.join(_EDIT_COLUMNS)}."
+        else:
+            near = get_close_matches(name, COLUMNS, n=1)
+            every = f"there are {', '.join(COLUMNS)}, param.NAME, edit.NAME and tag.NAME."
+            hint = f"did you mean {near[0]}?" if near else every
         raise InvalidRequest(f"There is no column {name!r}: {hint}", field=name)
 
 

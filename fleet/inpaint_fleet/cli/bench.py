@@ -39,3 +39,24 @@ def queue(
         found = measure_queue(settings, console.tell if json_ else console.say, quick=quick)
     if json_:
         console.document(found)
+
+
+@app.command("geometry")
+def geometry(
+    quick: Annotated[bool, typer.Option("--quick", help="Small and noisy: only to see that it works.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
+) -> None:
+    """Measure what the CPU does for a job, beside a naive implementation with Pillow: time by step, memory, encoders.
+
+    Takes about two minutes. No server is needed. The machine should have nothing else to do.
+    """
+    from importlib import resources
+
+    from inpaint_benchmark.geometry.report import measure_geometry
+
+    from inpaint_fleet.cli import console
+
+    with resources.as_file(resources.files("inpaint_fleet.demo").joinpath("room.jpg")) as picture:
+        found = measure_geometry(picture, console.tell if json_ else console.say, quick=quick)
+    if json_:
+        console.document(found)

@@ -22,8 +22,7 @@ def mask(job: JobView) -> str | None:
 
 def edit(job: JobView) -> str | None:
     """The options that differ from the defaults."""
-    values = {True: "yes", False: "no"}
-    return ", ".join(f"{n}={values.get(v, v) if isinstance(v, bool) else v}" for n, v in job.edit.items()) or None
+    return ", ".join(f"{name}={_value(value)}" for name, value in job.edit.items()) or None
 
 
 def region(job: JobView) -> str | None:
@@ -71,6 +70,12 @@ def size_rule(rule: SizeRule) -> str:
     if rule.multiple_of > 1:
         words.append(f"both multiples of {rule.multiple_of}")
     return ", ".join(words)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _window(window: dict[str, Any]) -> str:
