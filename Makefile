@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up down status test lint types unit integration acceptance packaging docker-check chaos chaos-baseline soak bench-queue \
+.PHONY: help demo up down status test lint types unit integration acceptance packaging docker-check chaos chaos-baseline soak bench-geometry bench-queue \
 	format schema clean
 
 help:  ## Show what there is to make
@@ -73,6 +73,9 @@ chaos-baseline: $(VENV)/.developer  ## The same faults on plain Celery
 
 soak: $(VENV)/.developer  ## 20,000 jobs through one worker: what grows?
 	@$(BIN)/inpaint bench soak
+
+bench-geometry: $(VENV)/.developer  ## Measure decoding, fitting, compositing, encoding and the check, beside plain Pillow
+	@$(BIN)/inpaint bench geometry
 
 bench-queue: $(VENV)/.developer  ## Measure submitting, per-job overhead and the idle time between jobs
 	@$(BIN)/inpaint bench queue

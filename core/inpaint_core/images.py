@@ -101,7 +101,8 @@ def open_image(data: bytes, limits: Limits, what: str = "image") -> Image.Image:
     try:
         with _quietly():
             image.load()
-            return ImageOps.exif_transpose(image)
+            ImageOps.exif_transpose(image, in_place=True)  # without, it copies what is upright already
+            return image
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  (on damaged bytes Pillow's parsers raise whatever they stumble over)

@@ -136,10 +136,11 @@ def has_transparency(image: Image.Image) -> bool:
 def _checked(values: Image.Image, what: str, reading: Reading) -> Image.Image:
     threshold = reading.threshold
     mask = values.point(lambda value: 255 if value >= threshold else 0)
-    if mask.getbbox() is None:
+    marked = sum(values.histogram()[threshold:])
+    if not marked:
         low, high = (int(value) for value in values.getextrema())  # type: ignore[arg-type]
         raise EmptyMask(_nothing_marked(what, high, reading), what=what, highest=high, lowest=low)
-    if not mask.histogram()[0]:
+    if marked == mask.width * mask.height:
         raise FullMask(
             f"The {what} marks the whole picture, so that nothing would be left of it. {_meaning(reading.polarity)}; "
             "if it is the other way round, invert it.",

@@ -16,6 +16,8 @@ PACKAGES = (
     "opencv-python-headless",
     "numpy",
     "pillow",
+    "pi-heif",
+    "isal",
     "torch",
     "diffusers",
     "transformers",

@@ -78,7 +78,7 @@ def kill_producer(stage: Stage) -> Iterator[float]:
     for _ in range(_TRIES):
         number = next(_numbers)
         keys = [f"orphan-{number}-{i}" for i in range(4)]
-        process = subprocess.Popen(  # noqa: S603  (our own module)
+        process = subprocess.Popen(
             [sys.executable, "-m", "inpaint_benchmark.chaos.producer_process", model, *keys],
             env=stage.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

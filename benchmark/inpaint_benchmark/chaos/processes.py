@@ -43,7 +43,7 @@ class Slot:
             self._process, self._due = None, max(self._due, now + _PAUSE_S)
         elif now >= self._due:
             with self._log.open("ab") as log:
-                self._process = subprocess.Popen(  # noqa: S603  (our own module)
+                self._process = subprocess.Popen(
                     self._command, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )  # fmt: skip

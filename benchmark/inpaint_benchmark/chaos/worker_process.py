@@ -21,9 +21,9 @@ from inpaint_core.log import setup_logging
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import load_settings
 from inpaint_worker import heartbeat
+from inpaint_worker.arrays import Pixels
 from inpaint_worker.outcome import Outcome
 from inpaint_worker.pipelines import Edit, StepCallback
-from inpaint_worker.arrays import Pixels
 from inpaint_worker.serve import run_worker
 from inpaint_worker.task import JobRunner
 

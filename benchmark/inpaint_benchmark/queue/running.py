@@ -145,7 +145,7 @@ def _worker(settings: Settings, kind: str, *arguments: str) -> Iterator[tuple[su
 def _process(settings: Settings, module: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     command: Sequence[str] = [sys.executable, "-m", f"inpaint_benchmark.queue.{module}", *arguments]
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(  # noqa: S603  (our own module)
+        process = subprocess.Popen(
             command, env=child_environment(settings), stdout=subprocess.PIPE, stderr=log, text=True
         )
         try:

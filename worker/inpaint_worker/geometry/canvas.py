@@ -48,16 +48,21 @@ class Canvas:
     region: EditRegion
     windows: tuple[Window, ...]
     edit: EditOptions
-    #: The transparent pixels are the mask: what is painted there becomes opaque.
-    fills_alpha: bool
-    warnings: list[str]
     #: The source with what was painted.
     picture: Samples
     #: What is still to be painted.
     pending: Region
+    #: The transparent pixels are the mask: what is painted there becomes opaque.
+    fills_alpha: bool = False
+    warnings: list[str] = field(default_factory=list)
     raw: RawDifference = field(default_factory=RawDifference)
     raw_outputs: list[Pixels] = field(default_factory=list)
     _given: tuple[Pixels, Region] | None = None
+
+    @classmethod
+    def blank(cls, source: Source, region: EditRegion, windows: tuple[Window, ...], edit: EditOptions) -> Canvas:
+        """Nothing painted yet."""
+        return cls(source, region, windows, edit, source.pixels.copy(), region.marked.copy())
 
     def show(self, number: int) -> tuple[Pixels, Region]:
         """What the model is shown of window `number`, from 0: H x W x 3 uint8 sRGB, and its mask."""
@@ -136,16 +141,9 @@ def open_canvas(data: bytes, mask: MaskInput, edit: EditOptions, rule: SizeRule,
     if edit.format is OutputFormat.JPEG and source.alpha is not None:
         source.normalised["transparency"] = {"before": "kept in the file", "after": "flattened onto white"}
     windows = plan_windows(region, rule, edit)
-    return Canvas(
-        source=source,
-        region=region,
-        windows=windows,
-        edit=edit,
-        fills_alpha=mask is None,
-        warnings=warnings,
-        picture=source.pixels.copy(),
-        pending=region.marked.copy(),
-    )
+    canvas = Canvas.blank(source, region, windows, edit)
+    canvas.fills_alpha, canvas.warnings = mask is None, warnings
+    return canvas
 
 
 def _mask(data: bytes, source: Source, mask: MaskInput, edit: EditOptions, limits: Limits) -> Pixels:

@@ -1,21 +1,17 @@
-"""Encoding outputs: PNG without loss, and JPEG, WebP and AVIF for who asks for them.
-
-PNG is written by OpenCV, with the filter and the strategy that its defaults are: of the libraries that write the whole
-file (16 bits, transparency, colour profile) it is the fastest by far. docs/benchmarks.md has the others.
-"""
+"""Encoding outputs: PNG without loss, and JPEG, WebP and AVIF for who asks for them."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from inpaint_core.edit import QUALITY, EditOptions, OutputFormat
 from PIL import Image
 
 from inpaint_worker.arrays import Pixels, Region, Samples
 from inpaint_worker.geometry.colour import to_eight_bits
+from inpaint_worker.geometry.png import write_png
 
 #: JPEG halves the resolution of colours below this quality.
 _FULL_COLOUR_FROM = 90
@@ -48,12 +44,7 @@ def encode_result(pixels: Samples, alpha: Samples | None, profile: bytes | None,
 
 def encode_png(pixels: Samples, alpha: Samples | None = None, profile: bytes | None = None) -> bytes:
     """RGB of 8 or 16 bits, with its transparency and its ICC profile."""
-    planes = pixels[..., ::-1] if alpha is None else np.dstack([pixels[..., ::-1], alpha])
-    kinds, chunks = ([cv2.IMAGE_METADATA_ICCP], [np.frombuffer(profile, np.uint8)]) if profile else ([], [])
-    done, data = cv2.imencodeWithMetadata(".png", np.ascontiguousarray(planes), kinds, chunks)
-    if not done:
-        raise RuntimeError("OpenCV could not encode a PNG")
-    return bytes(data)
+    return write_png(pixels if alpha is None else np.dstack([pixels, alpha]), profile)
 
 
 def encode_region(marked: Region) -> Encoded:

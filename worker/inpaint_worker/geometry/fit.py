@@ -17,7 +17,7 @@ from inpaint_worker.geometry.buckets import shapes
 from inpaint_worker.geometry.region import EditRegion, cut
 
 #: Context around an edit where a request names none: this share of its longer side, and at least so many pixels.
-_CONTEXT_SHARE, _CONTEXT_LEAST = 0.5, 32
+_CONTEXT_SHARE, _CONTEXT_LEAST = 0.25, 32
 #: A small edit is shown enlarged, until it takes this share of the window's side; never by more than `_MOST_ZOOM`.
 _SHARE_OF_SIDE, _MOST_ZOOM = 0.25, 2.0
 #: Regions share a window if none of them is painted in less than this share of the detail it would have alone.

@@ -31,14 +31,17 @@ class RawDifference:
     def add(self, given: Pixels, returned: Pixels, mask: Region, window: Window) -> None:
         """One window, in the model's size; its padding does not count."""
         width, height = window.content
-        outside = ~mask[:height, :width]
-        difference = cv2.absdiff(given[:height, :width], returned[:height, :width])[outside]
-        if not difference.size:
+        outside = (~mask[:height, :width]).view(np.uint8)
+        pixels = cv2.countNonZero(outside)
+        if not pixels:
             return
-        self.pixels += len(difference)
-        self.changed += int(np.count_nonzero(difference.any(axis=1)))
-        self.total += float(difference.sum(dtype=np.float64)) / difference.shape[1]
-        self.highest = max(self.highest or 0, int(difference.max()))
+        difference = cv2.absdiff(given[:height, :width], returned[:height, :width])
+        red, green, blue = cv2.split(difference)
+        largest = cv2.multiply(cv2.max(cv2.max(red, green), blue), outside)
+        self.pixels += pixels
+        self.changed += cv2.countNonZero(largest)
+        self.total += sum(cv2.mean(difference, mask=outside)[:3]) / 3 * pixels
+        self.highest = max(self.highest or 0, int(largest.max()))
 
     @property
     def mean(self) -> float | None:

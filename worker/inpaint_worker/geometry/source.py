@@ -100,7 +100,7 @@ class _Reading:
         if image.mode in ("CMYK", "LAB") or (image.mode == "L" and self.profile):
             image = self._converted(image)
         if wanted == "RGB":
-            return np.asarray(image.convert("RGB")), None
+            return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), None
         rgba = np.asarray(image.convert("RGBA"))
         return np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
 

@@ -12,13 +12,12 @@ def put_in(picture: Samples, new: Samples, marked: Region, weights: Weights | No
 
     Without `weights` what is marked is replaced. Pixels that are not marked keep their bits.
     """
-    if weights is None:
-        picture[marked] = new[marked]
-        return
-    inner = marked & (weights == FULL_WEIGHT)
-    picture[inner] = new[inner]
-    band = marked & (weights < FULL_WEIGHT)
-    picture[band] = _blended(picture[band], new[band], weights[band])
+    whole = marked if weights is None else marked & (weights == FULL_WEIGHT)
+    # Many times faster than picture[whole] = new[whole], which gathers the pixels first.
+    np.copyto(picture, new, where=whole if picture.ndim == 2 else whole[..., None])
+    if weights is not None:
+        band = marked & (weights < FULL_WEIGHT)
+        picture[band] = _blended(picture[band], new[band], weights[band])
 
 
 def _blended(old: Samples, new: Samples, weights: Weights) -> Samples:
