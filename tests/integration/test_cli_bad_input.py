@@ -78,7 +78,7 @@ def submit(run: Run, *more: str, **changed: str) -> subprocess.CompletedProcess[
     [
         ({"source": "nix.png"}, [], 3, ["There is no file nix.png", "given as the source"]),
         ({"mask": "nix.png"}, [], 3, ["There is no file nix.png", "given as the mask"]),
-        ({"source": "notes.txt"}, [], 2, ["notes.txt is not an image", "JPEG"]),
+        ({"source": "notes.txt"}, [], 2, ["notes.txt is not an image", "jpeg"]),
         ({"source": "cut.jpg"}, [], 2, ["cannot be decoded", "truncated"]),
         ({"source": "."}, [], 2, ["is a folder", "submit-batch"]),
         ({"mask": "small.png"}, [], 2, ["40x30", "96x64"]),

@@ -167,7 +167,7 @@ def strict(settings: Settings) -> Iterator[InpaintClient]:
         ({"mask": Path("nowhere.png")}, InputNotFound, "given as the mask"),
         ({"source": "/"}, UnreadableImage, "is a folder"),
         ({"source": b""}, UnreadableImage, "is empty"),
-        ({"source": b"hello"}, UnreadableImage, "Accepted: JPEG"),
+        ({"source": b"hello"}, UnreadableImage, "Accepted: jpeg"),
         ({"source": encode(make_image())[:200]}, UnreadableImage, "truncated or damaged"),
         ({"source": Image.new("F", (96, 64))}, UnreadableImage, "mode F"),
         ({"source": encode(make_image(200, 200))}, ImageTooLarge, "INPAINT_MAX_IMAGE_PIXELS"),

@@ -31,7 +31,7 @@ def test_the_mask_is_told_in_its_form(values: dict[str, Any], words: str | None)
 
 def test_options_are_told_as_they_differ() -> None:
     assert edit_wording.edit(view(edit={"grow": 8.0, "fill_holes": True, "format": "webp"})) == (
-        "grow=8, fill_holes=yes, format=webp"
+        "fill_holes=yes, grow=8, format=webp"
     )
     assert edit_wording.edit(view()) is None
 

@@ -22,7 +22,11 @@ def mask(job: JobView) -> str | None:
 
 def edit(job: JobView) -> str | None:
     """The options that differ from the defaults."""
-    return ", ".join(f"{name}={_value(value)}" for name, value in job.edit.items()) or None
+    from inpaint_core.edit import EditOptions
+
+    # The database keeps them in an order of its own.
+    names = [name for name in EditOptions.model_fields if name in job.edit]
+    return ", ".join(f"{name}={_value(job.edit[name])}" for name in names) or None
 
 
 def region(job: JobView) -> str | None:
