@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo up down status test lint types unit integration acceptance packaging docker-check chaos chaos-baseline soak bench-geometry bench-queue \
-	format schema clean
+	pictures format schema clean
 
 help:  ## Show what there is to make
 	@echo "Inpaint Fleet. Begin with: make demo"
@@ -79,6 +79,9 @@ bench-geometry: $(VENV)/.developer  ## Measure decoding, fitting, compositing, e
 
 bench-queue: $(VENV)/.developer  ## Measure submitting, per-job overhead and the idle time between jobs
 	@$(BIN)/inpaint bench queue
+
+pictures: $(VENV)/.developer  ## Draw the pictures of docs/images-and-masks.md
+	@$(BIN)/python docs/images/sheets.py
 
 format: $(VENV)/.developer  ## Put the code into the house style
 	@$(BIN)/ruff check --fix --quiet . || true

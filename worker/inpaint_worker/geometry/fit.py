@@ -18,6 +18,8 @@ from inpaint_worker.geometry.region import EditRegion, cut
 
 #: Context around an edit where a request names none: this share of its longer side, and at least so many pixels.
 _CONTEXT_SHARE, _CONTEXT_LEAST = 0.25, 32
+#: Context where a request wants none: without any, there would be nothing to continue.
+_CONTEXT_MINIMUM = 4
 #: A small edit is shown enlarged, until it takes this share of the window's side; never by more than `_MOST_ZOOM`.
 _SHARE_OF_SIDE, _MOST_ZOOM = 0.25, 2.0
 #: Regions share a window if none of them is painted in less than this share of the detail it would have alone.
@@ -69,9 +71,9 @@ def plan_windows(region: EditRegion, rule: SizeRule, edit: EditOptions) -> tuple
 
 def _needed(box: Box, picture: Box, edit: EditOptions) -> Box:
     """The box with the context that its edit needs."""
-    margin = edit.padding
-    if margin is None:
-        margin = max(_CONTEXT_LEAST, math.ceil(_CONTEXT_SHARE * max(box.width, box.height)))
+    margin = max(_CONTEXT_LEAST, math.ceil(_CONTEXT_SHARE * max(box.width, box.height)))
+    if edit.padding is not None:
+        margin = max(_CONTEXT_MINIMUM, edit.padding)
     return Box(box.left - margin, box.top - margin, box.right + margin, box.bottom + margin) & picture
 
 
