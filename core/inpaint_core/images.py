@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import io
@@ -14,6 +13,7 @@ from PIL import Image, ImageOps
 
 from inpaint_core.depth import unusual_tiff
 from inpaint_core.errors import FormatRefused, ImageTooLarge, TooManyFrames, UnreadableImage
+from inpaint_core.heic import HEIC_BRANDS, is_sound, register_heic
 from inpaint_core.settings import IMAGE_FORMATS, Settings
 
 #: Pillow format -> (file extension, media type). Everything else is refused before a pixel is decoded.
@@ -43,7 +43,6 @@ _BEGINNINGS = (
     (b"<!DOCTYPE html", "a web page"),
     (b"<html", "a web page"),
 )
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,8 @@ def open_header(data: bytes, limits: Limits, what: str) -> Image.Image:
         )
     if not data:
         raise UnreadableImage(f"The {what} is empty (0 bytes).", what=what)
-    _register_heic()
+    if register_heic() and data[4:8] == b"ftyp" and not is_sound(data):
+        raise UnreadableImage(f"The {what} is damaged: its items have no readable names. Export it again.", what=what)
     try:
         with _quietly():
             # Every format that the fleet knows, so that a refusal can tell what was sent.
@@ -195,7 +195,7 @@ def _refuse(data: bytes, limits: Limits, what: str) -> NoReturn:
     """Nothing that is known could open it: say what it is, if its first bytes tell."""
     accepted = f"Accepted: {', '.join(limits.formats)}."
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and not _register_heic():
+    if data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS and not register_heic():
         raise FormatRefused(
             f"The {what} is a HEIC, and this installation cannot read those. Install what reads them with "
             "pip install 'inpaint-fleet[heic]', or export it as JPEG or PNG.",
@@ -250,17 +250,6 @@ def _ready(pillow_format: str) -> bool:
     if pillow_format not in Image.OPEN:
         Image.init()
     return pillow_format in Image.OPEN
-
-
-@functools.cache
-def _register_heic() -> bool:
-    """Teach Pillow to open HEIC, if the extra is installed."""
-    with contextlib.suppress(ImportError):
-        import pi_heif
-
-        pi_heif.register_heif_opener()
-        return True
-    return False
 
 
 def _quietly() -> warnings.catch_warnings[None]:

@@ -11,6 +11,7 @@ from factories import LIMITS, encode, make_image, make_mask, sideways
 from heic import HEIC
 from inpaint_core import images
 from inpaint_core.errors import FormatRefused, SettingsInvalid, TooManyFrames, UnreadableImage
+from inpaint_core.heic import is_sound
 from inpaint_core.images import inspect_image, open_image
 from inpaint_core.masks import inspect_mask
 from inpaint_core.settings import IMAGE_FORMATS, load_settings
@@ -72,8 +73,19 @@ def test_a_truncated_heic_says_so(share: float) -> None:
         inspect_image(HEIC[: int(len(HEIC) * share)], LIMITS)
 
 
+def test_damage_that_would_end_the_process_is_refused_before() -> None:
+    """Names of items that are no text crash pi-heif 1.4, and with it whoever looks at the picture."""
+    pytest.importorskip("pi_heif")
+    at = HEIC.index(b"Exif")
+    for name in (b"E\xffif", b"\xc5xif", b"Exi\xe9"):
+        with pytest.raises(UnreadableImage, match="its items have no readable names"):
+            inspect_image(HEIC[:at] + name + HEIC[at + 4 :], LIMITS)
+    assert is_sound(HEIC) and is_sound(b"") and is_sound(HEIC[:100]) and is_sound(encode(make_image(), "AVIF"))
+    assert not is_sound(HEIC[:28] + b"\0\0\0\x08free" * 20_000)
+
+
 def test_without_the_extra_a_heic_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_register_heic", lambda: False)
+    monkeypatch.setattr(images, "register_heic", lambda: False)
     monkeypatch.setattr(images, "_ready", lambda name: name != "HEIF")
     with pytest.raises(FormatRefused, match=r"The source is a HEIC, .* pip install 'inpaint-fleet\[heic\]'") as caught:
         inspect_image(HEIC, LIMITS, "source")
