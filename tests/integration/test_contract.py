@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 import pytest
 from factories import count, encode, job_row, make_image, make_mask
 from inpaint_core.catalogue import load_catalogue
+from inpaint_core.edit import EditOptions
 from inpaint_core.queues import WakeUp, make_celery, redis_lists, send_wake_ups
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
@@ -116,6 +117,28 @@ def test_a_job_pushed_with_nothing_but_redis_succeeds(
     wait_until_read(redis)
     with database.read() as connection:
         assert job_row(connection, job_id)["attempt"] == 1
+
+
+def test_the_documented_mask_of_boxes_and_its_options_are_carried_out(
+    worker: WorkerProcess, pictures: Any, redis: Redis, database: Database, client: InpaintClient
+) -> None:
+    request, job_id = json.loads(pictures(block("json", 3))), uuid4()
+    redis.lpush(NORMAL, message(job_id, kwargs_body({"version": 1, "request": request})))
+    job = wait_for(database, job_id)
+    assert job.status is JobStatus.SUCCEEDED, job.error_message
+    assert (job.mask_kind, job.edit, job.output_format) == ("shapes", request["edit"], "WEBP")
+    assert client.result(job_id).format == "WEBP"
+
+
+def test_every_option_of_an_edit_is_documented_with_its_default() -> None:
+    section = document().split("## Masks and edits")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]+`) \| ([^|]+) \| ([^|]+) \|$", section, re.MULTILINE)
+    documented = {name: default for names, _, default in rows for name in re.findall(r"`(\w+)`", names)}
+    assert set(documented) == set(EditOptions.model_fields)
+    for name, default in EditOptions().model_dump(mode="json").items():
+        if default is not None:
+            said = f"{default:g}" if isinstance(default, float) else str(default).lower()
+            assert documented[name].strip("`") == said, name
 
 
 def test_the_documented_bytes_go_where_the_fleet_and_celery_put_theirs(redis: Redis, settings: Settings) -> None:
