@@ -16,6 +16,7 @@ from inpaint_core.s3 import S3Store
 from inpaint_core.storage import ObjectRef
 from inpaint_db.session import Database
 from PIL import Image, ImageChops
+from processes import WorkerProcess
 from sqlalchemy import text
 from stored import complete
 
@@ -179,3 +180,24 @@ def test_what_a_job_did_is_shown_and_its_outputs_are_fetched_in_any_format(
     assert run("jobs", "download", str(job_id), "-o", ".", "--kind", "region").stdout == f"{job_id}-region.png\n"
     refused = run("jobs", "download", str(job_id), "-o", ".", "--kind", "raw")
     assert refused.returncode == 2 and "no output of the kind 'raw'; it has region, result." in refused.stderr
+
+
+def test_a_result_is_stored_in_the_format_that_was_asked_for_and_written_as_it_is(
+    run: Run, folder: Path, worker: WorkerProcess, store: S3Store
+) -> None:
+    shape = ("--box", "10,10,40,30", "--grow", "2", "--format", "jpeg", "--quality", "90", "--keep-raw")
+    said = run("submit", "room.png", *shape, *MODEL, "-o", "edited.jpg", "--json")
+    assert said.returncode == 0, said.stderr
+    job = json.loads(said.stdout)
+    assert (job["exact"], job["output_format"], job["edit"]["quality"]) == (False, "JPEG", 90)
+    assert (folder / "edited.jpg").read_bytes() == store.get(ObjectRef.parse(job["output_uri"]), 1 << 20)
+    assert "which is not exact" not in said.stderr
+    shown = run("jobs", "get", job["id"]).stdout
+    assert "mask\t1 box\n" in shown and "kept\tnot exact (JPEG): " in shown and "windows\t" in shown
+    for kind in ("region", "raw"):
+        assert run("jobs", "download", job["id"], "--kind", kind, "-o", f"{kind}.png").returncode == 0
+        with Image.open(folder / f"{kind}.png") as image:
+            assert image.format == "PNG"
+    (folder / "jobs.csv").write_text("id,source,mask,edit.format\na,erased.png,alpha,webp\nb,room.png,mask.png,\n")
+    assert run("submit-batch", "jobs.csv", *MODEL, "--output-dir", "out").returncode == 0
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.webp", "b.png"]

@@ -210,6 +210,33 @@ def test_doctor_fails_without_servers_and_says_what_to_do() -> None:
     assert "inpaint up" in found["redis"]["found"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "there", "level", "words"),
+    [
+        (None, {"pi_heif"}, "ok", "reads jpeg, png, webp, tiff, bmp, avif, heic"),
+        (None, set(), "ok", 'avif; not heic (pip install "inpaint-fleet[heic]" if it is sent to you)'),
+        ("png,heic", set(), "warn", "reads png; not heic"),
+        ("png", set(), "ok", "reads png"),
+    ],
+)
+def test_doctor_tells_which_images_can_be_read(
+    monkeypatch: pytest.MonkeyPatch, setting: str | None, there: set[str], level: str, words: str
+) -> None:
+    if setting:
+        monkeypatch.setenv("INPAINT_IMAGE_FORMATS", setting)
+    monkeypatch.setattr("inpaint_fleet.doctor._installed", lambda name: name in there)
+    findings = json.loads(runner.invoke(app, ["doctor", "--json"]).stdout)["findings"]
+    (found,) = (finding for finding in findings if finding["check"] == "image formats")
+    assert found["level"] == level and words in found["found"]
+
+
+def test_a_pillow_without_a_format_is_worth_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.features.check", lambda name: name != "avif")
+    findings = json.loads(runner.invoke(app, ["doctor", "--json"]).stdout)["findings"]
+    (found,) = (finding for finding in findings if finding["check"] == "image formats")
+    assert found["level"] == "warn" and "not avif: this Pillow was built without" in found["found"]
+
+
 def test_model_names_complete_in_the_shell() -> None:
     env = {"_INPAINT_COMPLETE": "complete_bash", "COMP_WORDS": "inpaint submit --model open", "COMP_CWORD": "3"}
     result = runner.invoke(app, [], env=env, prog_name="inpaint")
