@@ -65,7 +65,8 @@ class EditOptions(BaseModel):
         Fit.CROP
     )
     padding: Annotated[
-        int | None, Field(ge=0, le=16_384, description="Context around the edit, pixels, at least 4; absent: by its size")
+        int | None,
+        Field(ge=0, le=16_384, description="Context around the edit, pixels, at least 4; absent: by its size"),
     ] = None
     detail: Annotated[
         Detail, Field(description="native: the area the model was trained at; full: up to the largest it takes")

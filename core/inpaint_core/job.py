@@ -36,6 +36,9 @@ ParameterValue = bool | int | float | str
 _WHAT_IS_ASKED = {"model", "source", "mask", "prompt", "negative_prompt", "seed", "parameters"}
 
 
+_MASK_FORMS = "must be s3://bucket/key, 'alpha', or an object of boxes and polygons"
+
+
 def _kind_of_mask(value: object) -> str:
     # Told apart here, so that an error speaks of the one form that was meant.
     if isinstance(value, dict | MaskShapes):
@@ -89,7 +92,7 @@ class JobRequest(BaseModel):
         if not isinstance(value, str) or value == ALPHA:
             return value
         if not value.startswith("s3://"):
-            raise ValueError("must be s3://bucket/key, 'alpha', or an object of boxes and polygons")
+            raise ValueError(_MASK_FORMS)
         return str(ObjectRef.parse(value))
 
     @field_validator("prompt", "negative_prompt", "campaign", "idempotency_key")
@@ -187,6 +190,8 @@ def explain_request(error: ValidationError) -> InvalidRequest:
             found = repr(item["input"])
             found = found if len(found) <= 60 else found[:57] + "..."
             problem = item["msg"].removeprefix("Value error, ").replace("Input should", "must")
+            if field == "mask" and item["type"] == "string_type":
+                problem = _MASK_FORMS
             sentences.append(f"{field}: {problem} (found {found}).")
     first = error.errors()[0]["loc"]
     return InvalidRequest(" ".join(sentences), field=str(first[0]) if first else None)
