@@ -158,3 +158,9 @@ def test_a_lossy_output_says_what_it_cannot_hold(kind: OutputFormat) -> None:
     assert (result.encoded.width, result.encoded.height) == (96, 64)
     assert normalised["bits"] == {"before": 16, "after": 8}
     assert ("transparency" in normalised) is (kind is OutputFormat.JPEG)
+
+
+def test_webp_keeps_the_colours_under_full_transparency() -> None:
+    encoded = encode_result(smooth(), np.zeros((64, 96), np.uint8), None, EditOptions(format="webp"))
+    with Image.open(io.BytesIO(encoded.data)) as image:
+        assert np.abs(np.asarray(image)[..., :3].astype(int) - smooth()).mean() < 6
