@@ -7,6 +7,9 @@ from PIL import Image
 #: Tags of TIFF.
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR, _EXTRA_SAMPLES = 258, 262, 284, 338
 
+#: Colour types of PNG: grey, and grey with transparency.
+_PNG_GREY = (0, 4)
+
 
 def is_deep(data: bytes, header: Image.Image) -> bool:
     """Whether a picture in grey or RGB has more than 8 bits a sample. Pillow's mode tells it of grey alone."""
@@ -37,3 +40,22 @@ def unusual_tiff(image: Image.Image) -> str | None:
     if len(bits) == 1 and tags.get(_PHOTOMETRIC) == 0:
         return f"of {max(bits)} bits in which 0 is white"
     return None
+
+
+def is_grey(data: bytes, header: Image.Image) -> bool:
+    """Whether a picture is grey, with or without transparency. Pillow opens a PNG with 16 bits of both as RGBA."""
+    if header.format == "PNG":
+        return data[25] in _PNG_GREY
+    return header.mode in ("1", "L", "LA") or header.mode.startswith("I;16")
+
+
+def scale_clear_value(image: Image.Image, data: bytes) -> None:
+    """Bring the value that a PNG calls transparent to the depth that Pillow reads its pixels with."""
+    clear = image.info.get("transparency")
+    if image.format != "PNG" or clear is None:
+        return
+    bits = data[24]
+    if isinstance(clear, tuple) and bits == 16:
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
+    elif isinstance(clear, int) and image.mode == "L" and bits in (2, 4):
+        image.info["transparency"] = clear * (255 // (2**bits - 1))

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from inpaint_core.errors import InvalidRequest
+
 #: Coordinates beyond any picture that the fleet takes are slips.
 _FURTHEST = 100_000
 #: Points of all polygons together: enough for an outline by hand, and far less than a message may hold.
@@ -46,6 +48,10 @@ class OutputFormat(StrEnum):
     AVIF = "avif"
 
 
+#: Longest side that can be written and read again: libjpeg's limit, WebP's format, and what AVIF decoders take.
+LONGEST_SIDE = {OutputFormat.JPEG: 65_500, OutputFormat.WEBP: 16_383, OutputFormat.AVIF: 32_768}
+
+
 class EditOptions(BaseModel):
     """The options of an edit. Lengths are pixels of the source."""
 
@@ -80,6 +86,16 @@ class EditOptions(BaseModel):
         if self.quality is not None and self.format is OutputFormat.PNG:
             raise ValueError("quality is for jpeg, webp and avif; png keeps every pixel and has none")
         return self
+
+    def check_size(self, width: int, height: int) -> None:
+        """`InvalidRequest` if the format of the output cannot hold a picture of this size."""
+        longest = LONGEST_SIDE.get(self.format)
+        if longest is not None and max(width, height) > longest:
+            raise InvalidRequest(
+                f"edit.format: the source is {width}x{height} pixels, and {self.format} holds at most {longest:,} on a "
+                "side. Take png.",
+                field="edit.format",
+            )
 
     def said(self) -> dict[str, Any]:
         """The options that differ from the defaults, as plain data: what the database keeps."""

@@ -9,9 +9,9 @@ import warnings
 from dataclasses import dataclass
 from typing import NoReturn
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
-from inpaint_core.depth import unusual_tiff
+from inpaint_core.depth import scale_clear_value, unusual_tiff
 from inpaint_core.errors import FormatRefused, ImageTooLarge, TooManyFrames, UnreadableImage
 from inpaint_core.heic import HEIC_BRANDS, is_sound, register_heic
 from inpaint_core.settings import IMAGE_FORMATS, Settings
@@ -96,12 +96,21 @@ def open_image(data: bytes, limits: Limits, what: str = "image") -> Image.Image:
 
     Raises an `ImageError`; everything that the header tells is checked before any pixel is decoded.
     """
+    return open_turned(data, limits, what)[0]
+
+
+def open_turned(data: bytes, limits: Limits, what: str = "image") -> tuple[Image.Image, int]:
+    """As `open_image`, with the EXIF orientation (1 to 8) that the image had before it was turned upright."""
     image = open_header(data, limits, what)
     try:
         with _quietly():
+            # A TIFF is turned when it is loaded; the EXIF of a PNG may be behind its pixels.
+            orientation = _orientation(image) if image.format == "TIFF" else None
             image.load()
+            scale_clear_value(image, data)
+            orientation = orientation or _orientation(image)
             ImageOps.exif_transpose(image, in_place=True)  # without, it copies what is upright already
-            return image
+            return image, orientation
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  (on damaged bytes Pillow's parsers raise whatever they stumble over)
@@ -255,6 +264,11 @@ def _ready(pillow_format: str) -> bool:
 def _quietly() -> warnings.catch_warnings[None]:
     # Pillow warns of sizes (our own limit is the tighter one and says more) and of odd metadata.
     return warnings.catch_warnings(action="ignore")
+
+
+def _orientation(image: Image.Image) -> int:
+    value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _short(error: Exception) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageMath
 
 from inpaint_core.edit import Box, EditOptions, MaskShapes, Polarity
 from inpaint_core.errors import ColouredMask, EmptyMask, FullMask, MaskOutside, MaskSizeMismatch, NoTransparency
@@ -73,8 +73,13 @@ def binary_mask(image: Image.Image, what: str = "mask", reading: Reading | None 
 
 def alpha_mask(image: Image.Image, threshold: int = MASK_THRESHOLD, what: str = "source") -> Image.Image:
     """The transparent pixels of a source as its mask. Raises `NoTransparency`, or as `binary_mask` does."""
+    return transparency_mask(_transparency(image, what), threshold, what)
+
+
+def transparency_mask(transparency: Image.Image, threshold: int = MASK_THRESHOLD, what: str = "source") -> Image.Image:
+    """The same of how transparent each pixel is: mode L, 0 = opaque."""
     reading = Reading(Polarity.TRANSPARENT, threshold)
-    return _checked(_transparency(image, what), f"transparency of the {what}", reading)
+    return _checked(transparency, f"transparency of the {what}", reading)
 
 
 def shapes_mask(shapes: MaskShapes, size: tuple[int, int]) -> Image.Image:
@@ -130,7 +135,8 @@ def count_marked(mask: Image.Image) -> int:
 
 def has_transparency(image: Image.Image) -> bool:
     """Whether the image can have transparent pixels, by its mode."""
-    return "A" in image.getbands() or "transparency" in image.info
+    # The A of Lab is a colour.
+    return ("A" in image.getbands() and image.mode != "LAB") or "transparency" in image.info
 
 
 def _checked(values: Image.Image, what: str, reading: Reading) -> Image.Image:
@@ -181,12 +187,24 @@ def _resized(values: Image.Image, reading: Reading) -> Image.Image:
 
 def _transparency(image: Image.Image, what: str) -> Image.Image:
     if not has_transparency(image):
-        raise NoTransparency(
-            f"The {what} has no transparency (its mode is {image.mode}), and transparent pixels were to be "
-            "repainted. Save it as PNG or WebP with the area erased, or send a mask in black and white.",
-            what=what,
+        raise no_transparency(what, image.mode)
+    if image.mode.startswith("I;16"):  # cannot be converted; one of its values is the transparent one
+        clear = int(image.info["transparency"])
+        grey16 = image.convert("I")
+        marked: Image.Image = ImageMath.lambda_eval(
+            lambda on: on["convert"]((on["grey"] == clear) * 255, "L"), grey=grey16
         )
+        return marked
     return ImageChops.invert(image.convert("RGBA").getchannel("A"))
+
+
+def no_transparency(what: str, mode: str) -> NoTransparency:
+    """The error for a picture whose transparency is to be its mask."""
+    return NoTransparency(
+        f"The {what} has no transparency (its mode is {mode}), and transparent pixels were to be repainted. Save it "
+        "as PNG or WebP with the area erased, or send a mask in black and white.",
+        what=what,
+    )
 
 
 def _brightness(image: Image.Image, polarity: Polarity) -> Image.Image:

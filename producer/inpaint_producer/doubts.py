@@ -1,17 +1,14 @@
-"""What a request asks of its picture that cannot be done, and what can be done and still looks like a mistake."""
+"""What can be done and still looks like a mistake."""
 
 from __future__ import annotations
 
 from inpaint_core.card import ModelCard, PromptUse
-from inpaint_core.edit import EditOptions, OutputFormat
-from inpaint_core.errors import InvalidRequest
+from inpaint_core.edit import OutputFormat
 from inpaint_core.images import ImageFacts
 from inpaint_core.job import JobRequest
 from inpaint_core.log import get_logger
 from inpaint_core.status import MaskKind
 
-#: Longest side that can be written and read again: libjpeg's limit, WebP's format, and what AVIF decoders take.
-_LONGEST = {OutputFormat.JPEG: 65_500, OutputFormat.WEBP: 16_383, OutputFormat.AVIF: 32_768}
 #: Modes of files that always have transparency. A palette may have it, too, which its mode does not tell.
 _TRANSPARENT_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 #: A mask that marks more than this share of its picture is often an inverted one.
@@ -21,17 +18,6 @@ _FEW_PIXELS, _LITTLE_OF_IT = 64, 0.0001
 #: Resizing that changes the shape of a mask by more than rounding does moves what it marks.
 _STRETCHED = 0.02
 log = get_logger("inpaint.producer")
-
-
-def refuse_size(source: ImageFacts, edit: EditOptions) -> None:
-    """`InvalidRequest` if the format of the output cannot hold a picture as large as the source."""
-    longest = _LONGEST.get(edit.format)
-    if longest is not None and max(source.width, source.height) > longest:
-        raise InvalidRequest(
-            f"edit.format: the source is {source.width}x{source.height} pixels, and {edit.format} holds at most "
-            f"{longest:,} on a side. Take png.",
-            field="edit.format",
-        )
 
 
 def warn(card: ModelCard, request: JobRequest, source: ImageFacts, mask: ImageFacts | None, marked: int) -> None:

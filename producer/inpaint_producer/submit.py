@@ -41,7 +41,7 @@ from inpaint_db.submissions import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from inpaint_producer.doubts import refuse_size, warn
+from inpaint_producer.doubts import warn
 from inpaint_producer.intake import TRUST_S, ImageIntake, Intake, Use
 from inpaint_producer.ordering import InLine, wake_ups
 from inpaint_producer.spec import ImageSource, JobSpec, is_picture
@@ -179,7 +179,7 @@ class Submitter:
         picture = mask.picture
         if picture is not None and not request.edit.resize_mask:
             check_pair(source.facts, picture.facts)
-        refuse_size(source.facts, request.edit)
+        request.edit.check_size(source.facts.width, source.facts.height)
         card = self._catalogue.card(request.model)
         warn(card, request, source.facts, picture.facts if picture else None, mask.marked or 0)
         addresses = {"source": str(source.ref)} | ({"mask": str(picture.ref)} if picture else {})

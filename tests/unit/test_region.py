@@ -60,7 +60,7 @@ def test_without_options_the_region_is_what_is_marked_and_its_box_is_the_smalles
 def test_growing_marks_all_within_a_distance(marked: Array, grow: float) -> None:
     wanted = distances(marked) <= grow
     if wanted.all():
-        with pytest.raises(FullMask, match="Grow less"):
+        with pytest.raises(FullMask, match="it was grown by"):
             region_of(marked, grow=grow)
         return
     assert np.array_equal(region_of(marked, grow=grow).marked, wanted)

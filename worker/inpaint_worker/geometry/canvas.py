@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from inpaint_core.card import SizeRule
 from inpaint_core.edit import EditOptions, MaskShapes, OutputFormat
-from inpaint_core.images import Limits, open_image
-from inpaint_core.masks import Reading, alpha_mask, check_pair, open_mask, shapes_mask
+from inpaint_core.images import Limits
+from inpaint_core.masks import Reading, check_pair, no_transparency, open_mask, shapes_mask, transparency_mask
+from PIL import Image
 
 from inpaint_worker.arrays import Pixels, Region, Samples, white
+from inpaint_worker.geometry.colour import to_eight_bits
 from inpaint_worker.geometry.encode import Encoded, encode_raw, encode_region, encode_result
 from inpaint_worker.geometry.fit import Window, plan_windows
 from inpaint_worker.geometry.measure import Fitting, RawDifference, measure_fitting
@@ -134,7 +136,8 @@ class Canvas:
 def open_canvas(data: bytes, mask: MaskInput, edit: EditOptions, rule: SizeRule, limits: Limits) -> Canvas:
     """Decode the inputs of a job and plan its windows; raises the `ImageError`s of `inpaint_core`."""
     source = open_source(data, limits)
-    region = make_region(_mask(data, source, mask, edit, limits), edit)
+    edit.check_size(*source.size)
+    region = make_region(_mask(source, mask, edit, limits), edit)
     warnings = [*source.warnings, *_doubts(source, region, mask)]
     if edit.format is not OutputFormat.PNG and source.bits > 8:
         source.normalised["bits"] = {"before": source.bits, "after": 8}
@@ -146,9 +149,11 @@ def open_canvas(data: bytes, mask: MaskInput, edit: EditOptions, rule: SizeRule,
     return canvas
 
 
-def _mask(data: bytes, source: Source, mask: MaskInput, edit: EditOptions, limits: Limits) -> Pixels:
+def _mask(source: Source, mask: MaskInput, edit: EditOptions, limits: Limits) -> Pixels:
     if mask is None:
-        return np.asarray(alpha_mask(open_image(data, limits, "source"), edit.threshold))
+        if source.alpha is None:
+            raise no_transparency("source", "RGB")
+        return np.asarray(transparency_mask(Image.fromarray(255 - to_eight_bits(source.alpha)), edit.threshold))
     if isinstance(mask, MaskShapes):
         return np.asarray(shapes_mask(mask, source.size))
     drawn = open_mask(mask, limits, "mask", Reading.of(edit, source.size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass
 
 import cv2
@@ -13,8 +14,9 @@ from inpaint_worker.arrays import Pixels, Samples
 
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
-#: What sRGB profiles call themselves.
-_SRGB_NAMES = ("srgb", "c2")
+#: Every combination of these values, as a picture: what tells whether a profile does anything.
+_PROBE = np.stack(np.meshgrid(*[np.arange(0, 256, 51)] * 3), axis=-1).reshape(6, 36, 3).astype(np.uint8)
+_UNNAMED = "unnamed"
 
 
 class ProfileUnusable(Exception):
@@ -40,28 +42,43 @@ class Colours:
         return own if dtype == np.uint8 else own.astype(np.uint16) * np.uint16(257)
 
 
+def describe_profile(profile: bytes | None) -> tuple[str, str]:
+    """The colour space that an ICC profile is for ("RGB", "GRAY", "CMYK", "" if it cannot be opened), and its name."""
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile or b"")).profile
+        space = str(opened.xcolor_space).strip()
+    except (OSError, ValueError, struct.error):
+        return "", _UNNAMED
+    try:  # Pillow stumbles over names that are not ASCII
+        return space, (opened.profile_description or _UNNAMED).strip("\0 ")
+    except (ValueError, OSError):
+        return space, _UNNAMED
+
+
 def read_profile(profile: bytes | None) -> Colours:
     """The colours of a picture in RGB with this ICC profile; `ProfileUnusable` if it does not describe RGB."""
     if not profile:
         return Colours()
-    opened, name = _open(profile, "RGB ")
-    if name.lower().startswith(_SRGB_NAMES):
-        return Colours(name)
+    opened, name = _open(profile, "RGB")
     try:
-        return Colours(name, _transform(opened, _srgb(), "RGB"), _transform(_srgb(), opened, "RGB"))
+        to_srgb = _transform(opened, _srgb(), "RGB")
+        # Most profiles are sRGB under one of its many names; others have its name and are something else.
+        if np.abs(_apply(to_srgb, _PROBE).astype(np.int16) - _PROBE).max() <= 1:
+            return Colours(name)
+        return Colours(name, to_srgb, _transform(_srgb(), opened, "RGB"))
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         raise ProfileUnusable(str(error)) from None
 
 
 def convert_to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
-    """A picture in CMYK, Lab or grey as RGB in sRGB, and the name of the profile that it was read by.
+    """A picture in CMYK or Lab as RGB in sRGB, and the name of the profile that it was read by.
 
     `ProfileUnusable` if the profile is not for its mode.
     """
     if image.mode == "LAB":
         opened, name = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "Lab"
     else:
-        opened, name = _open(profile or b"", {"CMYK": "CMYK", "L": "GRAY"}[image.mode])
+        opened, name = _open(profile, image.mode)
     try:
         converted = ImageCms.profileToProfile(
             image, opened, _srgb(), renderingIntent=_INTENT, outputMode="RGB", flags=_FLAGS
@@ -80,16 +97,13 @@ def to_eight_bits(samples: Samples) -> Pixels:
     return np.asarray(cv2.convertScaleAbs(samples, alpha=1 / 257), np.uint8)
 
 
-def _open(profile: bytes, wanted: str) -> tuple[ImageCms.ImageCmsProfile, str]:
-    try:
-        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        space = opened.profile.xcolor_space
-        name = (opened.profile.profile_description or "unnamed").strip()
-    except (OSError, ValueError) as error:
-        raise ProfileUnusable(str(error)) from None
+def _open(profile: bytes | None, wanted: str) -> tuple[ImageCms.ImageCmsProfile, str]:
+    space, name = describe_profile(profile)
+    if not space:
+        raise ProfileUnusable("it is damaged")
     if space != wanted:
-        raise ProfileUnusable(f"it is for {space.strip()}, and the picture is {wanted.strip()}")
-    return opened, name
+        raise ProfileUnusable(f"it is for {space}, and the picture is {wanted}")
+    return ImageCms.ImageCmsProfile(io.BytesIO(profile or b"")), name
 
 
 def _srgb() -> ImageCms.ImageCmsProfile:

@@ -66,7 +66,20 @@ def plan_windows(region: EditRegion, rule: SizeRule, edit: EditOptions) -> tuple
     if edit.fit is Fit.WHOLE:
         return (_window(picture, region.box, picture, rule, edit.detail),)
     boxes = _put_together(_regions(region), lambda box: _needed(box, picture, edit), rule)
+    boxes = _left_over(boxes, region)
     return tuple(_window(_needed(box, picture, edit), box, picture, rule, edit.detail) for box in boxes)
+
+
+def _left_over(boxes: list[Box], region: EditRegion) -> list[Box]:
+    """The boxes that have something left to paint when those before them have been painted. Boxes may overlap."""
+    if len(boxes) == 1:
+        return boxes
+    pending, found = region.marked.copy(), []
+    for box in boxes:
+        if pending[cut(box)].any():
+            found.append(box)
+            pending[cut(box)] = False
+    return found
 
 
 def _needed(box: Box, picture: Box, edit: EditOptions) -> Box:

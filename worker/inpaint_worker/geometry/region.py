@@ -12,8 +12,8 @@ from inpaint_core.errors import FullMask
 
 from inpaint_worker.arrays import FULL_WEIGHT, Pixels, Region, Weights
 
-#: Distances are float32 roots: 5 px may come out as 5.0000005.
-_TOLERANCE = 1e-3
+#: Distances are float32 roots: 5 px may come out as 5.0000005. Up to 1,024 px, distances that differ do so by more.
+_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,12 @@ def make_region(mask: Pixels, edit: EditOptions) -> EditRegion:
     if edit.grow:
         _grow(marked, edit.grow)
     if marked.all():
+        how = "its holes were filled" if edit.fill_holes else ""
+        if edit.grow:
+            how += f"{' and ' if how else ''}it was grown by {edit.grow:g} pixels"
         raise FullMask(
-            f"The edit region is the whole picture after it was grown by {edit.grow:g} pixels, so that nothing would "
-            "be left of it. Grow less, or mark less.",
+            f"The edit region is the whole picture{' after ' if how else ''}{how}, so that nothing would be left of "
+            "it. Mark less.",
             grow=edit.grow,
         )
     box = bounding_box(marked)

@@ -6,17 +6,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from inpaint_core.depth import is_deep
-from inpaint_core.images import Limits, open_header, open_image
+from inpaint_core.depth import is_deep, is_grey
+from inpaint_core.images import Limits, open_turned
 from inpaint_core.masks import has_transparency
 from PIL import Image
 
 from inpaint_worker.arrays import Pixels, Samples, white
 from inpaint_worker.geometry import deep
-from inpaint_worker.geometry.colour import Colours, ProfileUnusable, convert_to_srgb, read_profile, to_eight_bits
+from inpaint_worker.geometry.colour import (
+    Colours,
+    ProfileUnusable,
+    convert_to_srgb,
+    describe_profile,
+    read_profile,
+    to_eight_bits,
+)
 from inpaint_worker.geometry.encode import on_white
-
-_EXIF_ORIENTATION = 0x0112
+from inpaint_worker.geometry.grey import grey_to_srgb
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +70,31 @@ class Source:
 
 def open_source(data: bytes, limits: Limits) -> Source:
     """Decode a source; raises the `ImageError`s of `inpaint_core.images`."""
-    header = open_header(data, limits, "source")
-    turned = int(header.getexif().get(_EXIF_ORIENTATION, 1))
-    reading = _Reading(header)
-    if turned in range(2, 9):
-        reading.note("orientation", turned, 1)
-    if is_deep(data, header):
-        pixels, alpha = reading.deep(data, header)
+    image, orientation = open_turned(data, limits, "source")
+    reading = _Reading(image.info.get("icc_profile") or None)
+    if orientation != 1:
+        reading.note("orientation", orientation, 1)
+    if (bits := image.info.get("bit_depth", 8)) != 8:  # a HEIC of 10 bits
+        reading.note("bits", bits, 8)
+    if is_deep(data, image):
+        pixels, alpha = deep.decode(data, image, orientation)
     else:
-        pixels, alpha = reading.flat(open_image(data, limits, "source"))
-    colours, profile = reading.colours()
-    return Source(pixels, alpha, colours, profile, reading.normalised, reading.warnings)
+        pixels, alpha = reading.flat(image)
+    if image.mode != (wanted := "RGB" if alpha is None else "RGBA"):
+        reading.note("mode", image.mode, wanted)
+    if is_grey(data, image):
+        pixels = reading.grey(pixels)
+    colours = reading.colours()
+    return Source(pixels, alpha, colours, reading.profile, reading.normalised, reading.warnings)
 
 
 class _Reading:
-    """What is learned of a picture, and what is changed, while it is read."""
+    """What becomes of the colours of a picture, and what is noted, while it is read."""
 
-    def __init__(self, header: Image.Image) -> None:
-        self.mode = header.mode
-        self.profile: bytes | None = header.info.get("icc_profile") or None
+    def __init__(self, profile: bytes | None) -> None:
+        self.profile = profile
         self.normalised: dict[str, dict[str, Any]] = {}
         self.warnings: list[str] = []
-        if (bits := header.info.get("bit_depth", 8)) != 8:  # a HEIC of 10 bits
-            self.note("bits", bits, 8)
 
     def note(self, name: str, before: object, after: object) -> None:
         """Record a change."""
@@ -94,51 +102,49 @@ class _Reading:
 
     def flat(self, image: Image.Image) -> tuple[Samples, Samples | None]:
         """RGB and transparency of a picture of 8 bits."""
-        wanted = "RGBA" if has_transparency(image) else "RGB"
-        if image.mode != wanted:
-            self.note("mode", image.mode, wanted)
-        if image.mode in ("CMYK", "LAB") or (image.mode == "L" and self.profile):
-            image = self._converted(image)
-        if wanted == "RGB":
+        if image.mode in ("CMYK", "LAB"):
+            return np.asarray(self._converted(image)), None
+        if not has_transparency(image):
             return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), None
         rgba = np.asarray(image.convert("RGBA"))
         return np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
 
-    def deep(self, data: bytes, header: Image.Image) -> tuple[Samples, Samples | None]:
-        """RGB and transparency of a picture of 16 bits."""
-        pixels, alpha = deep.decode(data, header)
-        wanted = "RGB" if alpha is None else "RGBA"
-        if header.mode != wanted:
-            self.note("mode", header.mode, wanted)
-        if header.mode.startswith("I;16") and self.profile:
-            pixels = self._grey_converted(pixels)
-        return pixels, alpha
-
-    def colours(self) -> tuple[Colours, bytes | None]:
-        """The colours that models see it by, and the profile of the output."""
+    def grey(self, pixels: Samples) -> Samples:
+        """Grey whose profile is for grey, which a picture in RGB cannot carry, as sRGB."""
+        space, name = describe_profile(self.profile)
+        if self.profile is None or space != "GRAY":
+            return pixels
         try:
-            colours = read_profile(self.profile)
+            converted = grey_to_srgb(pixels[..., 0], self.profile)
         except ProfileUnusable as error:
-            self.note("profile", "unusable", "none: taken for sRGB")
-            self.warnings.append(f"The colour profile of the source cannot be used: {error}. It was taken for sRGB.")
-            return Colours(), None
-        return colours, self.profile
-
-    def _grey_converted(self, pixels: Samples) -> Samples:
-        """16 bits of grey with a profile: by the curve that its 256 steps of 8 bits take, and between them."""
-        ramp = np.asarray(self._converted(Image.fromarray(np.arange(256, dtype=np.uint8)[None])))[0, :, 0]
-        curve = np.interp(np.arange(65_536), np.arange(256) * 257, ramp * 257.0)
-        return np.rint(curve).astype(np.uint16)[pixels]
-
-    def _converted(self, image: Image.Image) -> Image.Image:
-        """Colours that a PNG in RGB cannot hold, as sRGB. That is the picture which is preserved."""
-        try:
-            converted, name = convert_to_srgb(image, self.profile)
-        except ProfileUnusable as error:
-            if self.profile:
-                self.warnings.append(f"The colour profile of the source cannot be used: {error}.")
-            name, converted = "none", image.convert("RGB")
-        if self.profile or image.mode == "LAB":
+            self._doubt(error)
+            converted = pixels[..., 0]
+        else:
             self.note("profile", name, "sRGB")
         self.profile = None
+        return np.repeat(converted[..., None], 3, axis=2)
+
+    def colours(self) -> Colours:
+        """The colours that models see it by; a profile that is of no use is dropped."""
+        try:
+            return read_profile(self.profile)
+        except ProfileUnusable as error:
+            self._doubt(error)
+            self.profile = None
+            return Colours()
+
+    def _converted(self, image: Image.Image) -> Image.Image:
+        """Colours that a picture in RGB cannot hold, as sRGB. That is the picture which is preserved."""
+        try:
+            converted, name = convert_to_srgb(image, self.profile)
+            self.note("profile", name, "sRGB")
+        except ProfileUnusable as error:
+            if self.profile:
+                self._doubt(error)
+            converted = image.convert("RGB")
+        self.profile = None
         return converted
+
+    def _doubt(self, error: ProfileUnusable) -> None:
+        self.note("profile", "unusable", "none: taken for sRGB")
+        self.warnings.append(f"The colour profile of the source cannot be used: {error}. It was taken for sRGB.")

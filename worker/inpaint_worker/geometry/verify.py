@@ -49,15 +49,22 @@ def count_changed_lossy(encoded: Encoded, pixels: Samples, may_change: Region) -
 def _decode(data: bytes, *, deep: bool) -> tuple[Samples, Samples | None]:
     """By libraries that have no part in encoding it: Pillow, and OpenCV for 16 bits of colour, which Pillow drops."""
     if not deep:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-            decoded = np.asarray(image)
+        try:
+            with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+                decoded = np.asarray(image)
+        except (OSError, SyntaxError, ValueError):
+            raise _undecodable() from None
         if decoded.ndim == 3 and decoded.shape[2] == 4:
             return decoded[..., :3], decoded[..., 3]
         return decoded, None
     planes = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if planes is None:
-        raise PreservationFailed("The output that was just encoded could not be decoded. Nothing was stored.")
+        raise _undecodable()
     return planes[..., 2::-1], planes[..., 3] if planes.shape[2] == 4 else None
+
+
+def _undecodable() -> PreservationFailed:
+    return PreservationFailed("The output that was just encoded could not be decoded. Nothing was stored.")
 
 
 def _count_changed(found: Samples, wanted: Samples, may_change: Region) -> int:
