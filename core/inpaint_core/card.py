@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from inpaint_core.errors import ModelRetired, ParameterInvalid, PromptRequired
 from inpaint_core.job import JobRequest, ParameterValue
+from inpaint_core.size import SizeRule
+from inpaint_core.weights import Weights
 
 
 class PromptUse(StrEnum):
@@ -65,35 +67,6 @@ class Parameter(BaseModel):
         return f" at most {self.maximum:g}" if self.maximum is not None else ""
 
 
-class SizeRule(BaseModel):
-    """Which pictures a model takes. The fleet crops, scales and pads to it. Areas are pixels."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    multiple_of: Annotated[int, Field(ge=1, le=512, description="Both sides are multiples of it")] = 1
-    native_area: Annotated[
-        int | None,
-        Field(ge=1, description="What it was trained at, and paints best; absent: any, at the source's scale"),
-    ] = None
-    max_area: Annotated[int | None, Field(ge=1, description="Largest picture; absent: as native_area")] = None
-    max_side: Annotated[int | None, Field(ge=1, description="Longest side; absent: as area and aspect allow")] = None
-    max_aspect: Annotated[float, Field(ge=1, description="Longest side through shortest")] = 2
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> SizeRule:
-        if self.native_area is None:
-            if self.max_area or self.max_side or self.multiple_of > 1:
-                raise ValueError("multiple_of, max_area and max_side need a native_area")
-            return self
-        if self.native_area < self.multiple_of**2:
-            raise ValueError(f"native_area {self.native_area} is less than one square of multiple_of")
-        if self.max_area is not None and self.max_area < self.native_area:
-            raise ValueError(f"max_area {self.max_area} is less than native_area {self.native_area}")
-        if self.max_side is not None and self.max_side**2 < self.native_area:
-            raise ValueError(f"max_side {self.max_side} leaves no room for native_area {self.native_area}")
-        return self
-
-
 class ModelCard(BaseModel):
     """A catalogue entry. Its name is also the suffix of its queue."""
 
@@ -102,16 +75,29 @@ class ModelCard(BaseModel):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
     title: str
     summary: str
+    review_name: Annotated[str | None, Field(description="What the published review of nine models calls it")] = None
     family: Annotated[str, Field(description="Which module of inpaint_worker.pipelines runs it")]
     architecture: str
+    billions: Annotated[float | None, Field(gt=0, description="Parameters, 10^9")] = None
     source: Annotated[str, Field(description="Paper or page that describes the method")]
     licence: str
     released: date
-    device: Literal["cpu", "cuda"]
-    prompt: PromptUse
-    deterministic: bool
     status: Literal["active", "retired"] = "active"
+    #: What took the place of a retired model, for people to read. A deployment may serve the card by it.
     substitute: str | None = None
+
+    device: Literal["cpu", "cuda", "api"]
+    gpu_memory_gb: Annotated[float | None, Field(gt=0, description="What a worker needs to begin, 10^9 bytes")] = None
+    dtype: Literal["float16", "bfloat16", "float32"] | None = None
+    quantisation: Literal["nf4"] | None = None
+    weights: dict[str, Weights] = Field(default_factory=dict, description="Where its parts come from, by role")
+
+    prompt: PromptUse
+    negative_prompt: bool = False
+    #: Steps are told while it runs, and it can be stopped between two of them.
+    progress: bool = True
+    #: Equal seeds give equal bits on one machine.
+    deterministic: bool
     size: SizeRule = SizeRule()
     #: What the family needs to build this one, e.g. which cv2 algorithm.
     options: dict[str, str] = Field(default_factory=dict)

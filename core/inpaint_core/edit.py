@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from inpaint_core.errors import InvalidRequest
 
@@ -85,7 +85,15 @@ class EditOptions(BaseModel):
     def _quality_is_of_use(self) -> EditOptions:
         if self.quality is not None and self.format is OutputFormat.PNG:
             raise ValueError("quality is for jpeg, webp and avif; png keeps every pixel and has none")
+        if self.padding is not None and self.fit is Fit.WHOLE:
+            raise ValueError("padding is for the fit crop; with whole, the model sees the whole picture")
         return self
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _as_people_write_it(cls, value: Any) -> Any:
+        name = value.lower() if isinstance(value, str) else value
+        return "jpeg" if name == "jpg" else name
 
     def check_size(self, width: int, height: int) -> None:
         """`InvalidRequest` if the format of the output cannot hold a picture of this size."""

@@ -22,7 +22,7 @@ InpaintError
  │   │   ├─ MaskSizeMismatch
  │   │   ├─ EmptyMask
  │   │   ├─ FullMask
- │   │   ├─ ColouredMask
+ │   │   ├─ ColouredMask, ShadedMask     a picture, given as a mask
  │   │   ├─ NoTransparency            transparency was to be the mask, and there is none
  │   │   └─ MaskOutside               a box or polygon lies beside the picture
  │   ├─ InputNotFound             a local file that does not exist
@@ -208,6 +208,12 @@ class ColouredMask(ImageError):
     """The mask has colours, so that what it marks would have to be guessed."""
 
     code = "mask_coloured"
+
+
+class ShadedMask(ImageError):
+    """The mask is mostly neither black nor white."""
+
+    code = "mask_shaded"
 
 
 class NoTransparency(ImageError):

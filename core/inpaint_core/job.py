@@ -39,6 +39,12 @@ _WHAT_IS_ASKED = {"model", "source", "mask", "prompt", "negative_prompt", "seed"
 _MASK_FORMS = "must be s3://bucket/key, 'alpha', or an object of boxes and polygons"
 
 
+_SHAPE_FORMS = {
+    "mask.boxes": "boxes are lists of four whole numbers, [[left, top, right, bottom], ...]",
+    "mask.polygons": "polygons are lists of three or more corners, [[[x, y], [x, y], [x, y], ...], ...]",
+}
+
+
 def _kind_of_mask(value: object) -> str:
     # Told apart here, so that an error speaks of the one form that was meant.
     if isinstance(value, dict | MaskShapes):
@@ -192,6 +198,8 @@ def explain_request(error: ValidationError) -> InvalidRequest:
             problem = item["msg"].removeprefix("Value error, ").replace("Input should", "must")
             if field == "mask" and item["type"] == "string_type":
                 problem = _MASK_FORMS
+            elif item["type"].endswith(("_type", "_parsing", "_from_float", "too_short")):
+                problem = next((form for start, form in _SHAPE_FORMS.items() if field.startswith(start)), problem)
             sentences.append(f"{field}: {problem} (found {found}).")
     first = error.errors()[0]["loc"]
     return InvalidRequest(" ".join(sentences), field=str(first[0]) if first else None)

@@ -11,13 +11,23 @@ from typing import Protocol
 from PIL import Image, ImageChops, ImageDraw, ImageMath
 
 from inpaint_core.edit import Box, EditOptions, MaskShapes, Polarity
-from inpaint_core.errors import ColouredMask, EmptyMask, FullMask, MaskOutside, MaskSizeMismatch, NoTransparency
+from inpaint_core.errors import (
+    ColouredMask,
+    EmptyMask,
+    FullMask,
+    MaskOutside,
+    MaskSizeMismatch,
+    NoTransparency,
+    ShadedMask,
+)
 from inpaint_core.images import ImageFacts, Limits, describe, open_image
 
 #: Mask values from here on mean "repaint" (diffusers binarises at 0.5, too).
 MASK_THRESHOLD = 128
 #: Brightness between channels up to here is what JPEG makes of grey.
 _COLOUR_FROM = 48
+#: Values between are neither black nor white. Soft brushes leave some, a photo is made of them.
+_SHADES_FROM, _SHADES_TO, _SHADED_SHARE, _MANY_SHADES = 48, 208, 0.5, 64
 #: Of a grey mask, at most this share of pixels may look coloured at the edges.
 _COLOURED_SHARE = 0.002
 
@@ -68,7 +78,10 @@ def binary_mask(image: Image.Image, what: str = "mask", reading: Reading | None 
     else:
         _refuse_colours(image, what)
         values = _brightness(image, reading.polarity)
-    return _checked(_resized(values, reading), what, reading)
+    mask = _checked(_resized(values, reading), what, reading)
+    if reading.threshold == MASK_THRESHOLD:  # who sets another means a mask in shades
+        _refuse_shades(values, what)
+    return mask
 
 
 def alpha_mask(image: Image.Image, threshold: int = MASK_THRESHOLD, what: str = "source") -> Image.Image:
@@ -101,7 +114,13 @@ def shapes_mask(shapes: MaskShapes, size: tuple[int, int]) -> Image.Image:
             raise _outside("polygon", [list(point) for point in points[:4]], size)
         # Pillow's coordinates name the middles of pixels, ours their corners.
         draw.polygon([(x - 0.5, y - 0.5) for x, y in points], fill=255)
-    return _checked(mask, "mask", Reading())
+    if mask.getextrema()[0] == 255:
+        raise FullMask(
+            f"The boxes and polygons of the mask cover the whole picture ({size[0]}x{size[1]} pixels), so that nothing "
+            "would be left of it. Make them smaller.",
+            what="mask",
+        )
+    return mask
 
 
 class Sized(Protocol):
@@ -119,10 +138,12 @@ class Sized(Protocol):
 def check_pair(source: Sized, mask: Sized) -> None:
     """`MaskSizeMismatch` unless mask and source have one size."""
     if (source.width, source.height) != (mask.width, mask.height):
+        swapped = (source.width, source.height) == (mask.height, mask.width)
+        remedy = "turn the mask" if swapped else "export the mask at the size of the source"
         raise MaskSizeMismatch(
             f"The mask is {mask.width}x{mask.height} pixels and the source {source.width}x{source.height}. "
-            "They must be equal, as displayed (a photo that EXIF turns upright counts upright): export the mask at the "
-            "size of the source, or have it resized (resize_mask).",
+            f"They must be equal, as displayed (a photo that EXIF turns upright counts upright): {remedy}, or have it "
+            "resized (resize_mask, --resize-mask).",
             mask=(mask.width, mask.height),
             source=(source.width, source.height),
         )
@@ -240,6 +261,18 @@ def _refuse_colours(image: Image.Image, what: str) -> None:
         raise ColouredMask(
             f"The {what} has colours ({share:.1%} of it): it looks like a picture, or an area painted in a colour. "
             "A mask is black and white: white is repainted, black is kept.",
+            what=what,
+        )
+
+
+def _refuse_shades(values: Image.Image, what: str) -> None:
+    """A grey photo, given by mistake: most of it is neither black nor white, in many shades."""
+    shades = values.histogram()[_SHADES_FROM:_SHADES_TO]
+    share = sum(shades) / (values.width * values.height)
+    if share > _SHADED_SHARE and sum(1 for count in shades if count) > _MANY_SHADES:
+        raise ShadedMask(
+            f"The {what} is neither black nor white in {share:.0%} of its pixels: it looks like a grey picture. A mask "
+            "is black and white: white is repainted, black is kept.",
             what=what,
         )
 

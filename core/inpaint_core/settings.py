@@ -68,6 +68,8 @@ class Settings(BaseSettings):
         (), description="Other buckets that jobs may name objects in, separated by commas"
     )
 
+    catalogue: Path | None = Field(None, description="TOML file that changes model cards and adds others")
+
     max_image_bytes: int = Field(64 << 20, ge=1024, description="Largest encoded image")
     max_image_pixels: int = Field(50_000_000, ge=1, description="Most pixels an image may decode to")
     max_image_side: int = Field(16_384, ge=1, description="Longest side of an image, pixels")
@@ -114,10 +116,10 @@ class Settings(BaseSettings):
         "S3": ("s3_url", "s3_access_key", "s3_secret_key"),
     }
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "catalogue")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
 
     @field_validator("s3_read_buckets", "image_formats", mode="before")
     @classmethod

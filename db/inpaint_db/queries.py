@@ -62,6 +62,14 @@ class JobView:
     exact: bool | None
     outside_changed_pixels: int | None
     region_share: float | None
+    #: What the model changed outside of its mask, and how what it painted sits in the picture: see `job_report`.
+    raw_outside_mean: float | None
+    raw_outside_max: float | None
+    raw_outside_changed_share: float | None
+    inside_change_mean: float | None
+    inside_deviation: float | None
+    seam_step: float | None
+    ring_step: float | None
     windows: list[dict[str, Any]] | None
     normalised: dict[str, Any] | None
     warnings: list[str] | None
@@ -76,6 +84,8 @@ SELECT j.id, j.model, j.status, j.prompt, j.seed, j.parameters, j.campaign, j.ta
        {", ".join("r." + phase for phase in PHASES)}, r.total_s, r.peak_memory_bytes, r.cost_usd,
        r.cost_unknown_reason, j.source_uri, j.mask_uri, j.mask_kind, j.mask_shapes, j.edit, r.output_uri,
        o.sha256 AS output_sha256, r.output_format, r.output_bytes, r.exact, r.outside_changed_pixels, r.region_share,
+       r.raw_outside_mean, r.raw_outside_max, r.raw_outside_changed_share, r.inside_change_mean, r.inside_deviation,
+       r.seam_step, r.ring_step,
        r.windows, r.normalised, r.warnings, j.error_code, j.error_message
   FROM job j
   JOIN LATERAL (SELECT * FROM job_report v WHERE v.id = j.id OFFSET 0) r ON true  -- else: the view of every job

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from inpaint_core.card import SizeRule
 from inpaint_core.catalogue import load_catalogue
 from inpaint_core.edit import Box, EditOptions, MaskShapes
 from inpaint_core.images import Limits
+from inpaint_core.size import SizeRule
 from inpaint_worker.arrays import FULL_WEIGHT
 from inpaint_worker.geometry.canvas import Canvas, MaskInput, open_canvas
 from inpaint_worker.geometry.region import cut, make_region

@@ -103,7 +103,7 @@ def _ask_redis(settings: Settings, models: Sequence[str]) -> dict[str, int]:
     from inpaint_core.queues import broker_errors, connect_redis, queue_depths
 
     with broker_errors(settings), connect_redis(settings) as redis:
-        return queue_depths(redis, sorted({*models, *load_catalogue()}))
+        return queue_depths(redis, sorted({*models, *load_catalogue(settings.catalogue)}))
 
 
 def _with_depth(queue: QueueStanding | None, model: str, depth: int) -> QueueStanding:

@@ -51,7 +51,7 @@ class InpaintClient:
     def __init__(self, settings: Settings | None = None, *, catalogue: Catalogue | None = None) -> None:
         """Without `settings`, they are read from `INPAINT_*`, the configuration file, or a running local stack."""
         self.settings = settings or load_settings()
-        self.catalogue = catalogue or load_catalogue()
+        self.catalogue = catalogue or load_catalogue(self.settings.catalogue)
         for service in ("Postgres", "S3", "Redis"):
             self.settings.need(service)
         self._database: Database | None = None

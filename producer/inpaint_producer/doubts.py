@@ -29,13 +29,14 @@ def warn(card: ModelCard, request: JobRequest, source: ImageFacts, mask: ImageFa
         log.warning("mask_stretched", mask=_size(mask), source=_size(source))
     if request.mask_kind is not MaskKind.OBJECT and (unused := _of_mask_pictures(request)):
         log.warning("mask_options_unused", options=", ".join(unused), mask=request.mask_kind.value)
-    if request.edit.format is OutputFormat.JPEG and source.mode in _TRANSPARENT_MODES:
+    filled = request.mask_kind is MaskKind.ALPHA
+    if request.edit.format is OutputFormat.JPEG and source.mode in _TRANSPARENT_MODES and not filled:
         log.warning("jpeg_has_no_transparency")
 
 
 def _warn_of_area(marked: int, pixels: int) -> None:
     if marked / pixels > _MOST_OF_IT:
-        log.warning("mask_marks_most", share=f"{marked / pixels:.0%}")
+        log.warning("mask_marks_most", share=f"{marked / pixels:.1%}")
     elif marked < max(_FEW_PIXELS, _LITTLE_OF_IT * pixels):
         log.warning("mask_marks_little", pixels=f"{marked:,} of {pixels:,}")
 

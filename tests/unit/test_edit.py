@@ -13,7 +13,7 @@ from inpaint_core.status import MaskKind
 
 ALL = {
     "polarity": "black", "threshold": 1, "resize_mask": True, "fill_holes": True, "grow": 1024, "feather": 0.5,
-    "fit": "whole", "padding": 0, "detail": "full", "format": "webp", "quality": 100, "keep_raw": True,
+    "padding": 0, "detail": "full", "format": "webp", "quality": 100, "keep_raw": True,
 }  # fmt: skip
 
 
@@ -32,7 +32,12 @@ def test_without_options_an_edit_says_nothing() -> None:
 
 def test_every_option_is_said_if_it_differs() -> None:
     assert EditOptions.model_validate(ALL).said() == ALL
-    assert set(ALL) == set(EditOptions.model_fields)
+    assert {*ALL, "fit"} == set(EditOptions.model_fields)
+    assert EditOptions.model_validate({"fit": "whole"}).said() == {"fit": "whole"}
+
+
+def test_jpg_is_jpeg_however_it_is_written() -> None:
+    assert EditOptions.model_validate({"format": "JPG"}).format is OutputFormat.JPEG
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,7 @@ def test_every_option_is_said_if_it_differs() -> None:
         ({"grow": "8px"}, "edit.grow: must be a valid number"),
         ({"feather": 5000}, "edit.feather: must be less than or equal to 1024"),
         ({"fit": "stretch"}, "edit.fit: must be 'crop' or 'whole'"),
+        ({"padding": 9, "fit": "whole"}, "edit: padding is for the fit crop"),
         ({"padding": -1}, "edit.padding: must be greater than or equal to 0"),
         ({"padding": 20_000}, "edit.padding: must be less than or equal to 16384"),
         ({"detail": "most"}, "edit.detail: must be 'native' or 'full'"),
@@ -98,12 +104,12 @@ def test_a_mask_has_three_forms(mask: Any, kind: MaskKind) -> None:
         ({}, "mask: needs at least one box or polygon"),
         ({"box": [[0, 0, 1, 1]]}, "mask.box is not a field of a mask of shapes; the fields are boxes, polygons"),
         ({"boxes": [[0, 0, 1]]}, "mask.boxes.0.3 is missing"),
-        ({"boxes": [[0, 0, 1, 1.5]]}, "mask.boxes.0.3: must be a valid integer"),
+        ({"boxes": [[0, 0, 1, 1.5]]}, "mask.boxes.0.3: boxes are lists of four whole"),
         ({"boxes": [[30, 20, 10, 40]]}, "mask: box [30, 20, 10, 40] is empty: it must be [left, top, right, bottom]"),
         ({"boxes": [[10, 20, 30, 20]]}, "is empty"),
         ({"boxes": [[0, 0, 200_000, 9]]}, "mask.boxes.0.2: must be less than or equal to 100000"),
         ({"boxes": [[0, 0, 9, 9]] * 257}, "mask.boxes: Tuple should have at most 256 items"),
-        ({"polygons": [[[0, 0], [1, 1]]]}, "mask.polygons.0: Tuple should have at least 3 items"),
+        ({"polygons": [[[0, 0], [1, 1]]]}, "mask.polygons.0: polygons are lists of three or more corners"),
         ({"polygons": [[[0, 0], [1, float("inf")], [2, 2]]]}, "mask.polygons.0.1.1: must be a finite number"),
         ({"polygons": [[[0, 0], [9, 0], [0, 9]]] * 256 + [[[0, 0], [9, 0], [0, 9]]]}, "at most 256 items"),
         ({"polygons": [[[n, n * n] for n in range(300)]] * 7}, "have 2,100 points together, and at most 2,000"),

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from inpaint_core.card import SizeRule
+from inpaint_core.size import SizeRule
 from inpaint_db.queries import JobView
 from inpaint_fleet.cli import edit_wording
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from factories import LIMITS, encode, make_image, make_mask
-from inpaint_core.card import SizeRule
 from inpaint_core.edit import EditOptions, OutputFormat
+from inpaint_core.size import SizeRule
 from inpaint_worker.geometry.canvas import Result, open_canvas
 from inpaint_worker.geometry.encode import encode_png, encode_raw, encode_region, encode_result, on_white
 from PIL import Image

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_core.card import SizeRule
 from inpaint_core.edit import Box, Detail, EditOptions, Fit
+from inpaint_core.size import SizeRule
 from inpaint_worker.geometry.buckets import shapes
 from inpaint_worker.geometry.fit import Window, plan_windows
 from inpaint_worker.geometry.region import cut, make_region

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from factories import LIMITS, encode
-from inpaint_core.card import SizeRule
 from inpaint_core.edit import EditOptions, MaskShapes
+from inpaint_core.size import SizeRule
 from inpaint_worker.geometry.canvas import Canvas, open_canvas
 from pictures import make_picture
 from PIL import Image, ImageCms

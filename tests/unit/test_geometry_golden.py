@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from factories import LIMITS, encode
-from inpaint_core.card import SizeRule
 from inpaint_core.edit import Box, EditOptions, MaskShapes
 from inpaint_core.images import Limits
+from inpaint_core.size import SizeRule
 from inpaint_worker.geometry.canvas import Canvas, open_canvas
 from inpaint_worker.geometry.region import cut
 from PIL import Image

@@ -12,10 +12,10 @@ import pytest
 from factories import encode
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
-from inpaint_core.card import SizeRule
 from inpaint_core.edit import Box, Detail, EditOptions, Fit, MaskShapes, Polarity
 from inpaint_core.errors import FullMask, ImageError
 from inpaint_core.images import Limits
+from inpaint_core.size import SizeRule
 from inpaint_worker.geometry.buckets import shapes
 from inpaint_worker.geometry.canvas import Canvas, MaskInput, open_canvas
 from inpaint_worker.geometry.region import cut
@@ -41,8 +41,14 @@ _strips = st.tuples(st.integers(1, 4000), st.integers(1, 3)).flatmap(lambda size
 _large = st.tuples(st.integers(91, 500), st.integers(91, 500))
 _sizes = st.one_of(_small, _small, _strips, _large).filter(lambda size: size != (1, 1))
 _seeds = st.integers(0, 2**32 - 1)
+
+
+def _edit(fit: Fit, padding: int | None, **options: Any) -> EditOptions:
+    return EditOptions(fit=fit, padding=padding if fit is Fit.CROP else None, **options)
+
+
 _edits = st.builds(
-    EditOptions,
+    _edit,
     grow=st.sampled_from([0, 0, 1, 2.5, 9]),
     feather=st.sampled_from([0, 0, 1, 4.5, 30]),
     fill_holes=st.booleans(),

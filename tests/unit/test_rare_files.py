@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from factories import LIMITS, encode
-from inpaint_core.card import SizeRule
 from inpaint_core.edit import EditOptions, MaskShapes
 from inpaint_core.errors import FullMask, ImageError, RequestError
 from inpaint_core.images import Limits
 from inpaint_core.masks import has_transparency
+from inpaint_core.size import SizeRule
 from inpaint_worker.geometry.canvas import Canvas, open_canvas
 from inpaint_worker.geometry.region import cut, make_region
 from PIL import Image

@@ -84,7 +84,9 @@ def test_a_corner_grows_along_the_border_and_not_around_it() -> None:
 @_often
 def test_content_fades_in_from_the_nearest_pixel_that_is_preserved(marked: Array, feather: float) -> None:
     weights = weights_of(region_of(marked, feather=feather))
-    wanted = np.minimum(distances(~marked) / (feather + 1), 1) * 65_535
+    deep = distances(~marked)
+    # A region that is not so deep fades in over all of it, and is new in its middle.
+    wanted = np.minimum(deep / (min(feather, deep.max() - 1) + 1), 1) * 65_535
     assert np.abs(weights - np.where(marked, wanted, 0)).max() < 1
     assert not weights[~marked].any()
     assert weights[marked].all()
@@ -98,6 +100,14 @@ def test_the_weakest_fade_still_paints_and_nothing_outside_is_touched(feather: f
     weights = weights_of(region_of(marked, feather=feather))
     assert weights[marked].min() >= math.floor(65_535 / (feather + 1))
     assert not weights[~marked].any()
+
+
+def test_a_feather_that_is_too_wide_for_the_region_is_shortened_to_its_depth() -> None:
+    marked = np.zeros((40, 60), bool)
+    marked[10:19, 10:50] = True  # nine rows: the middle one is five pixels from what is preserved
+    region = region_of(marked, feather=200)
+    assert region.feather == 4
+    assert weights_of(region)[14, 30] == 65_535 and weights_of(region)[10, 30] == round(65_535 / 5)
 
 
 def test_the_border_of_the_picture_is_not_faded() -> None:
@@ -189,7 +199,7 @@ def test_pictures_may_be_lines(shape: tuple[int, int]) -> None:
     marked[0, 0] = True
     region = region_of(marked, grow=0.5, feather=2, fill_holes=True)
     assert region.box == (0, 0, 1, 1)
-    assert weights_of(region)[0, 0] == round(65_535 / 3)
+    assert weights_of(region)[0, 0] == 65_535 and region.feather == 0
 
 
 @given(marked=_marks, margin=st.floats(0, 20))

@@ -46,7 +46,7 @@ log = get_logger("inpaint.worker")
 
 def serve(settings: Settings, model: str) -> int:
     """Serve `model` until SIGTERM or SIGINT; the exit status. Raises an `InpaintError` if it cannot begin."""
-    card = load_catalogue().card(model)
+    card = load_catalogue(settings.catalogue).card(model)
     if card.status == "retired":
         raise ModelRetired(f"{model} is retired; there is nothing to serve.", model=model)
     return run_worker(settings, card, build_pipeline(card), S3Store(settings))

@@ -11,10 +11,10 @@ import io
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from inpaint_core.card import SizeRule
 from inpaint_core.edit import EditOptions
 from inpaint_core.images import Limits
 from inpaint_core.masks import open_mask
+from inpaint_core.size import SizeRule
 from inpaint_worker.geometry.canvas import Canvas
 from inpaint_worker.geometry.encode import encode_region, encode_result
 from inpaint_worker.geometry.fit import plan_windows

@@ -1,4 +1,4 @@
-"""The model cards that the package ships: one TOML file each."""
+"""The model cards: one TOML file each, and what a deployment changes of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import functools
 import tomllib
 from difflib import get_close_matches
 from importlib import resources
+from pathlib import Path
 
 from inpaint_core.card import ModelCard
+from inpaint_core.catalogue.overrides import apply_overrides
 from inpaint_core.errors import UnknownModel
 
 
@@ -24,8 +26,11 @@ class Catalogue(dict[str, ModelCard]):
 
 
 @functools.cache
-def load_catalogue() -> Catalogue:
-    """Every card in this package, checked."""
+def load_catalogue(overrides: Path | None = None) -> Catalogue:
+    """Every card in this package, checked, with the changes of a deployment's file (`INPAINT_CATALOGUE`)."""
+    if overrides is not None:
+        changed = apply_overrides(load_catalogue(), overrides)
+        return Catalogue(sorted(changed.items()))
     files = (entry for entry in resources.files(__name__).iterdir() if entry.name.endswith(".toml"))
     cards = [ModelCard.model_validate(tomllib.loads(entry.read_text(encoding="utf-8"))) for entry in files]
     return Catalogue(sorted((card.name, card) for card in cards))

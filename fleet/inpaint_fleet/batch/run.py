@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import structlog
 from inpaint_core.errors import DiskFull, InpaintError, InvalidRequest, RequestError
 from inpaint_core.status import JobStatus
 
@@ -31,10 +32,12 @@ def check_rows(client: InpaintClient, rows: Sequence[Row], advance: Advance) -> 
 
     def check(row: Row) -> Row:
         if row.spec is not None:
-            try:
-                client.check(row.spec)
-            except RequestError as error:
-                return row.refused(error.message)
+            # Notes name the row, as errors do.
+            with structlog.contextvars.bound_contextvars(place=row.place):
+                try:
+                    client.check(row.spec)
+                except RequestError as error:
+                    return row.refused(error.message)
         return row
 
     checked = []

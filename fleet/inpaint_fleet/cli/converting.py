@@ -6,6 +6,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inpaint_core.errors import InvalidRequest
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -20,6 +22,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _EIGHT_BITS = " and has 8 bits a channel"
 _KEEP_EVERY_PIXEL = ("PNG", "TIFF", "BMP")
+#: Endings of files that results can be written as.
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp")
 
 
 def convert(data: bytes, name: str) -> tuple[bytes, str | None]:
@@ -36,7 +40,14 @@ def convert(data: bytes, name: str) -> tuple[bytes, str | None]:
             return data, None
         picture, lost = _fitted(stored, wanted)
         buffer = io.BytesIO()
-        picture.save(buffer, wanted, icc_profile=stored.info.get("icc_profile"), **_OPTIONS[wanted])
+        try:
+            picture.save(buffer, wanted, icc_profile=stored.info.get("icc_profile"), **_OPTIONS[wanted])
+        except (OSError, ValueError) as error:
+            raise InvalidRequest(
+                f"{name}: {wanted} cannot hold this picture of {picture.width}x{picture.height} pixels ({error}). The "
+                "job is done; fetch its output as .png with `inpaint jobs download`.",
+                path=name,
+            ) from None
         return buffer.getvalue(), _sentence(name, wanted, str(stored.format), lost)
 
 
@@ -58,8 +69,10 @@ def _fitted(image: Image, wanted: str) -> tuple[Image, str]:
 
 
 def _sentence(name: str, wanted: str, stored: str, lost: str) -> str | None:
-    if wanted in _KEEP_EVERY_PIXEL and not lost:
+    if wanted in _KEEP_EVERY_PIXEL and not lost and stored in _KEEP_EVERY_PIXEL:
         return None
+    if wanted in _KEEP_EVERY_PIXEL and not lost:
+        return f"{name} was written as {wanted}, of what is stored as {stored} and not exact"
     if stored in _KEEP_EVERY_PIXEL:
         exact = "" if wanted in _KEEP_EVERY_PIXEL else ", which is not exact"
         return f"{name} was written as {wanted}{exact}{lost}; name it .{stored.lower()} to keep every pixel"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from inpaint_fleet.cli.wording import plural
 
 if TYPE_CHECKING:
-    from inpaint_core.card import SizeRule
+    from inpaint_core.size import SizeRule
     from inpaint_db.queries import JobView
 
 
@@ -53,6 +53,27 @@ def exactness(job: JobView) -> str | None:
         return f"not exact ({job.output_format})"
     differ = "differs" if changed == 1 else "differ"
     return f"not exact ({job.output_format}): {plural(changed, 'pixel')} {differ} outside the edit region"
+
+
+def painted(job: JobView) -> str | None:
+    """How what was painted sits in the picture."""
+    if job.inside_change_mean is None:
+        return None
+    words = [f"changed by {job.inside_change_mean:.1f} levels of 255"]
+    if job.seam_step is not None:
+        around = "" if job.ring_step is None else f" ({job.ring_step:.1f} just outside)"
+        words.append(f"steps of {job.seam_step:.1f} across the border{around}")
+    return ", ".join(words)
+
+
+def drift(job: JobView) -> str | None:
+    """What the model itself changed outside of its mask."""
+    if job.raw_outside_mean is None:
+        return None
+    return (
+        f"mean {job.raw_outside_mean:.2f}, largest {job.raw_outside_max or 0:.0f} levels of 255, in "
+        f"{job.raw_outside_changed_share or 0:.1%} of the pixels; put back"
+    )
 
 
 def normalised(job: JobView) -> str | None:

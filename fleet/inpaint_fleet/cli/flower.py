@@ -26,4 +26,4 @@ def flower(
     settings = load_settings()
     where = FlowerSettings.read(no_auth=no_auth)
     setup_logging(settings)
-    serve(settings, load_catalogue(), where)
+    serve(settings, load_catalogue(settings.catalogue), where)

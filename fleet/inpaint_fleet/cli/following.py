@@ -12,7 +12,7 @@ from inpaint_core.errors import InvalidRequest, JobFailed
 
 from inpaint_fleet.batch.run import cannot_write
 from inpaint_fleet.cli import console, wording
-from inpaint_fleet.cli.converting import convert
+from inpaint_fleet.cli.converting import ENDINGS, convert
 from inpaint_fleet.cli.outcome import TimedOut
 
 if TYPE_CHECKING:
@@ -47,6 +47,12 @@ def waiting_for(job_ids: Sequence[UUID]) -> Iterator[None]:
         raise
 
 
+def tell_warnings(view: JobView) -> None:
+    """What the worker found doubtful."""
+    for warning in view.warnings or ():
+        console.note(console.clean(warning))
+
+
 def require_success(view: JobView) -> None:
     """`JobFailed` with the job's own sentence, unless it succeeded."""
     if view.status == "succeeded":
@@ -60,6 +66,12 @@ def check_target(path: Path) -> None:
     """`InvalidRequest` if an output could not be written there: better now than after the job."""
     if path.is_dir():
         return
+    if path.suffix and path.suffix.lower() not in ENDINGS:
+        raise InvalidRequest(
+            f"{path.name} ends in {path.suffix}, which is no format that results are written as. There are: "
+            f"{', '.join(ENDINGS)}.",
+            path=str(path),
+        )
     folder = path.parent
     if not folder.is_dir():
         raise InvalidRequest(f"There is no folder {folder} to write {path.name} into. Create it first.", path=str(path))

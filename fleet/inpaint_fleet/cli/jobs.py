@@ -93,6 +93,7 @@ def get(job_id: Id, as_json: options.Json = False) -> None:
         ("source", job.source_uri), ("normalised", edit_wording.normalised(job)), ("mask", edit_wording.mask(job)),
         ("edit", edit_wording.edit(job)), ("edit region", edit_wording.region(job)),
         ("windows", edit_wording.windows(job)), ("output", job.output_uri), ("kept", edit_wording.exactness(job)),
+        ("painted", edit_wording.painted(job)), ("model's own drift", edit_wording.drift(job)),
         *(("warning", sentence) for sentence in job.warnings or ()),
     ]  # fmt: skip
     console.pairs([(name, value) for name, value in facts if value is not None])

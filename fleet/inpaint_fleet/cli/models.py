@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inpaint_fleet.cli import console, edit_wording, options
+
+if TYPE_CHECKING:
+    from inpaint_core.catalogue import Catalogue
 
 app = typer.Typer(help="The models that jobs can be sent to.")
 
@@ -16,9 +19,7 @@ def models(context: typer.Context, as_json: options.Json = False) -> None:
     """List the models that jobs can be sent to."""
     if context.invoked_subcommand is not None:
         return
-    from inpaint_core.catalogue import load_catalogue
-
-    cards = load_catalogue().values()
+    cards = _catalogue().values()
     if as_json:
         console.document([card.model_dump(mode="json") for card in cards])
         return
@@ -29,16 +30,22 @@ def models(context: typer.Context, as_json: options.Json = False) -> None:
     console.table(("model", "device", "prompt", "status", "parameters", "summary"), rows)
 
 
+def _catalogue() -> Catalogue:
+    from inpaint_core.catalogue import load_catalogue
+    from inpaint_core.settings import load_settings
+
+    return load_catalogue(load_settings().catalogue)
+
+
 @app.command("show")
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model's name.", autocompletion=options.complete_model)],
     as_json: options.Json = False,
 ) -> None:
     """Show one model's card: what it is, where it comes from, and its parameters with their ranges."""
-    from inpaint_core.catalogue import load_catalogue
     from inpaint_core.queues import queue_name
 
-    card = load_catalogue().card(name)
+    card = _catalogue().card(name)
     if as_json:
         console.document(card.model_dump(mode="json"))
         return

@@ -26,13 +26,15 @@ _SENTENCES = {
 }
 
 
+#: What is said of one picture of a batch, and names its row.
+_OF_ONE_PICTURE = ("mask_marks_most", "mask_marks_little", "mask_stretched")
 _told: set[str] = set()
 
 
 def show_warnings_as_notes() -> None:
     """Call once before a client command works. Long-running commands set up logging instead."""
     structlog.configure(
-        processors=[structlog.stdlib.add_log_level, _tell],
+        processors=[structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, _tell],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
     )
 
@@ -40,6 +42,7 @@ def show_warnings_as_notes() -> None:
 def _tell(_logger: WrappedLogger, _method: str, event: EventDict) -> NoReturn:
     name = str(event.pop("event"))
     event.pop("level", None)
+    place = event.pop("place", None)
     template = _SENTENCES.get(name)
     if template:
         jobs = event.get("jobs")
@@ -47,8 +50,8 @@ def _tell(_logger: WrappedLogger, _method: str, event: EventDict) -> NoReturn:
     else:
         facts = ", ".join(f"{key} {value}" for key, value in event.items())
         sentence = name.replace("_", " ") + (f" ({facts})" if facts else "")
-    # A batch of thousands may give the same reason thousands of times.
-    if sentence not in _told:
+    # A batch of thousands may give the same reason thousands of times; and all is checked once more at submit.
+    if sentence not in _told or (place is not None and name in _OF_ONE_PICTURE):
         _told.add(sentence)
-        console.note(sentence)
+        console.note(f"{place}: {sentence}" if place is not None and name in _OF_ONE_PICTURE else sentence)
     raise structlog.DropEvent

@@ -22,7 +22,7 @@ def relay() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    running = Relay(settings, load_catalogue())
+    running = Relay(settings, load_catalogue(settings.catalogue))
     try:
         running.run(stop)
     finally:

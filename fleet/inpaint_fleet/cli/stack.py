@@ -41,11 +41,12 @@ def up(
     (INPAINT_REDIS_URL, ...) are used instead of new ones.
     """
     from inpaint_core.catalogue import load_catalogue
+    from inpaint_core.settings import load_settings
 
     from inpaint_fleet import flower as flower_server
 
     for name in model:
-        load_catalogue().card(name)
+        load_catalogue(load_settings().catalogue).card(name)
     folder = _folder(data_dir)
     with_flower = flower_server.installed() if flower is None else flower
     if detach:

@@ -108,6 +108,7 @@ def submit(
         if console.on_terminal(sys.stderr):
             console.tell(f"job {job.id}")
         view = following.follow(client, job.id, timeout)
+        following.tell_warnings(view)
         written = None
         if output is not None and view.status == "succeeded":
             written = following.fetch(client, view, output)

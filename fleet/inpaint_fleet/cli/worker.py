@@ -24,7 +24,7 @@ def worker(
     from inpaint_core.settings import load_settings
 
     settings = load_settings()
-    load_catalogue().card(model)
+    load_catalogue(settings.catalogue).card(model)
     setup_logging(settings)
     try:
         from inpaint_worker.serve import serve

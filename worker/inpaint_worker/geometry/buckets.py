@@ -6,8 +6,8 @@ import functools
 import math
 from collections.abc import Iterator
 
-from inpaint_core.card import SizeRule
 from inpaint_core.edit import Detail
+from inpaint_core.size import SizeRule
 
 #: Sides are multiples of about this share of the model's native side: 64 of 1024, as SDXL was trained.
 _STEPS_PER_SIDE = 16

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from inpaint_core.card import SizeRule
 from inpaint_core.edit import EditOptions, MaskShapes, OutputFormat
 from inpaint_core.images import Limits
 from inpaint_core.masks import Reading, check_pair, no_transparency, open_mask, shapes_mask, transparency_mask
+from inpaint_core.size import SizeRule
 from PIL import Image
 
 from inpaint_worker.arrays import Pixels, Region, Samples, white
@@ -138,7 +138,7 @@ def open_canvas(data: bytes, mask: MaskInput, edit: EditOptions, rule: SizeRule,
     source = open_source(data, limits)
     edit.check_size(*source.size)
     region = make_region(_mask(source, mask, edit, limits), edit)
-    warnings = [*source.warnings, *_doubts(source, region, mask)]
+    warnings = [*source.warnings, *_doubts(source, region, mask, edit)]
     if edit.format is not OutputFormat.PNG and source.bits > 8:
         source.normalised["bits"] = {"before": source.bits, "after": 8}
     if edit.format is OutputFormat.JPEG and source.alpha is not None:
@@ -161,8 +161,15 @@ def _mask(source: Source, mask: MaskInput, edit: EditOptions, limits: Limits) ->
     return np.asarray(drawn)
 
 
-def _doubts(source: Source, region: EditRegion, mask: MaskInput) -> Iterator[str]:
+def _doubts(source: Source, region: EditRegion, mask: MaskInput, edit: EditOptions) -> Iterator[str]:
     """What is allowed, and may still be a mistake."""
+    if region.feather < edit.feather:
+        yield (
+            f"A feather of {edit.feather:g} pixels is wider than the edit region is deep: it was shortened to "
+            f"{region.feather:.3g}, and thinner parts change little."
+        )
+    if edit.format is not OutputFormat.PNG and source.bits > 8:
+        yield f"The source has 16 bits a sample, and {edit.format.upper()} keeps 8."
     pixels, whole = region.pixels, region.marked.size
     if pixels < max(_FEW_PIXELS, _SMALL_SHARE * whole):
         yield f"The edit region has only {pixels:,} of {whole:,} pixels."

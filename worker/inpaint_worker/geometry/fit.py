@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from inpaint_core.card import SizeRule
 from inpaint_core.edit import Box, Detail, EditOptions, Fit
+from inpaint_core.size import SizeRule
 
 from inpaint_worker.arrays import Pixels, Region
 from inpaint_worker.geometry.buckets import shapes

@@ -26,6 +26,8 @@ class EditRegion:
     box: Box
     #: Of the box: 0 outside the region, never 0 inside. None: everything goes in everywhere.
     weights: Weights | None
+    #: Pixels that the new content fades in over: what was asked for, or less where the region is not so deep.
+    feather: float = 0
 
     @property
     def pixels(self) -> int:
@@ -53,7 +55,9 @@ def make_region(mask: Pixels, edit: EditOptions) -> EditRegion:
             grow=edit.grow,
         )
     box = bounding_box(marked)
-    return EditRegion(marked, box, _weights(marked, box, edit.feather) if edit.feather else None)
+    if not edit.feather:
+        return EditRegion(marked, box, None)
+    return EditRegion(marked, box, *_weights(marked, box, edit.feather))
 
 
 def bounding_box(marked: Region) -> Box:
@@ -90,13 +94,15 @@ def _grow(marked: Region, pixels: float) -> None:
     marked[area] = distance <= pixels + _TOLERANCE
 
 
-def _weights(marked: Region, box: Box, pixels: float) -> Weights:
+def _weights(marked: Region, box: Box, pixels: float) -> tuple[Weights, float]:
     """Rising from the border inwards: a pixel n from the nearest preserved one gets n / (pixels + 1), at most 1.
 
-    The border of the picture is none of the region: there is nothing beyond it to blend with.
+    The border of the picture is none of the region: there is nothing beyond it to blend with. A feather that the
+    region is not deep enough for is shortened, so that its middle is new: else a thin region would not change at all.
     """
     wider = around(box, 1, marked)
     distance = cv2.distanceTransform(marked[cut(wider)].view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     inner = distance[cut(box.moved(-wider.left, -wider.top))]
+    pixels = min(pixels, float(inner.max()) - 1)
     share = np.minimum(inner / np.float32(pixels + 1), 1)
-    return np.asarray(np.rint(share * np.float32(FULL_WEIGHT)), np.uint16)
+    return np.asarray(np.rint(share * np.float32(FULL_WEIGHT)), np.uint16), pixels
