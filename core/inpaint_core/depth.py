@@ -42,6 +42,13 @@ def unusual_tiff(image: Image.Image) -> str | None:
     return None
 
 
+def bits_of(header: Image.Image) -> int:
+    """Bits a sample, as far as Pillow or a TIFF tell; 8 if they do not."""
+    if header.format == "TIFF":
+        return max(_tiff_bits(header))
+    return int(header.info.get("bit_depth", 8))
+
+
 def is_grey(data: bytes, header: Image.Image) -> bool:
     """Whether a picture is grey, with or without transparency. Pillow opens a PNG with 16 bits of both as RGBA."""
     if header.format == "PNG":

@@ -11,8 +11,8 @@ from inpaint_core.errors import InvalidRequest
 
 #: Coordinates beyond any picture that the fleet takes are slips.
 _FURTHEST = 100_000
-#: Points of all polygons together: enough for an outline by hand, and far less than a message may hold.
-_MOST_POINTS = 2_000
+#: Points of all polygons together: enough for an outline by hand, and less than a message may hold.
+_MOST_POINTS = 1_000
 #: Encoder quality where a request names none, by format.
 QUALITY = {"jpeg": 95, "webp": 92, "avif": 85}
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import threading
 import warnings
 from dataclasses import dataclass
 from typing import NoReturn
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from inpaint_core.depth import scale_clear_value, unusual_tiff
 from inpaint_core.errors import FormatRefused, ImageTooLarge, TooManyFrames, UnreadableImage
@@ -26,11 +27,17 @@ FORMATS = {
     "AVIF": ("avif", "image/avif"),
     "HEIF": ("heic", "image/heic"),
 }
+#: Pillow opens no PNG whose profile has more, so it must not be in an output.
+MOST_PROFILE_BYTES = 1 << 20
 #: How settings call them.
 _NAMES = {"HEIF": "heic"}
 #: Modes whose values have no known white; the last is 32 bits of something.
 _MODES_WITHOUT_RANGE = ("F", "I")
 #: How files begin that people send and that are not taken, so that a refusal can name them.
+_KNOWN_BEGINNINGS = (
+    (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"RIFF", "WEBP"),
+    (b"BM", "BMP"),
+)  # fmt: skip
 _BEGINNINGS = (
     (b"GIF8", "a GIF"),
     (b"%PDF", "a PDF"),
@@ -103,7 +110,7 @@ def open_turned(data: bytes, limits: Limits, what: str = "image") -> tuple[Image
     """As `open_image`, with the EXIF orientation (1 to 8) that the image had before it was turned upright."""
     image = open_header(data, limits, what)
     try:
-        with _quietly():
+        with _quiet:
             # A TIFF is turned when it is loaded; the EXIF of a PNG may be behind its pixels.
             orientation = _orientation(image) if image.format == "TIFF" else None
             image.load()
@@ -147,7 +154,7 @@ def open_header(data: bytes, limits: Limits, what: str) -> Image.Image:
     if register_heic() and data[4:8] == b"ftyp" and not is_sound(data):
         raise UnreadableImage(f"The {what} is damaged: its items have no readable names. Export it again.", what=what)
     try:
-        with _quietly():
+        with _quiet:
             # Every format that the fleet knows, so that a refusal can tell what was sent.
             image = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if _ready(name)])
             frames = _frames_over(image, limits.max_frames)
@@ -159,8 +166,8 @@ def open_header(data: bytes, limits: Limits, what: str) -> Image.Image:
         ) from None
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001  (see open_image)
-        _refuse(data, limits, what)
+    except Exception as error:  # noqa: BLE001  (see open_image)
+        _refuse(data, limits, what, error)
     _check_header(image, frames, limits, what)
     return image
 
@@ -182,6 +189,14 @@ def _check_header(image: Image.Image, frames: int | None, limits: Limits, what: 
             pixels=width * height,
             limit=limits.max_pixels,
         )
+    profile = len(image.info.get("icc_profile") or b"")
+    if profile > MOST_PROFILE_BYTES:
+        raise ImageTooLarge(
+            f"The colour profile of the {what} has {profile:,} bytes; at most {MOST_PROFILE_BYTES:,} are accepted, as "
+            "many readers of PNG take no more. Convert the picture to sRGB.",
+            size_bytes=profile,
+            limit=MOST_PROFILE_BYTES,
+        )
     if frames is not None:
         raise TooManyFrames(
             f"The {what} has several frames ({frames} or more), and at most {limits.max_frames} is accepted "
@@ -200,7 +215,7 @@ def _check_header(image: Image.Image, frames: int | None, limits: Limits, what: 
         )
 
 
-def _refuse(data: bytes, limits: Limits, what: str) -> NoReturn:
+def _refuse(data: bytes, limits: Limits, what: str, error: Exception) -> NoReturn:
     """Nothing that is known could open it: say what it is, if its first bytes tell."""
     accepted = f"Accepted: {', '.join(limits.formats)}."
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -220,6 +235,19 @@ def _refuse(data: bytes, limits: Limits, what: str) -> NoReturn:
             "them.",
             what=what,
             found=kind,
+        )
+    known = next((name for start, name in _KNOWN_BEGINNINGS if data.startswith(start)), None)
+    if known and not isinstance(error, UnidentifiedImageError):
+        raise UnreadableImage(
+            f"The {what} begins as a {known} but cannot be opened ({_short(error)}). It is damaged or of a "
+            "kind that is not read; export it again.",
+            what=what,
+        )
+    if known:
+        raise UnreadableImage(
+            f"The {what} begins as a {known}, but is damaged or of a kind that is not read. Export it again, with 8 or "
+            "16 bits a sample.",
+            what=what,
         )
     raise UnreadableImage(
         f"The {what} is not an image that can be read (it begins with {data[:8]!r}). {accepted}",
@@ -261,9 +289,32 @@ def _ready(pillow_format: str) -> bool:
     return pillow_format in Image.OPEN
 
 
-def _quietly() -> warnings.catch_warnings[None]:
-    # Pillow warns of sizes (our own limit is the tighter one and says more) and of odd metadata.
-    return warnings.catch_warnings(action="ignore")
+class _Quiet:
+    """Silences Pillow, which warns of sizes (our own limit is the tighter one and says more) and of odd metadata.
+
+    `warnings.catch_warnings` alone belongs to one thread at a time: two that overlap would leave it silent for ever.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._catch = warnings.catch_warnings(action="ignore")
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._catch = warnings.catch_warnings(action="ignore")
+                self._catch.__enter__()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._catch.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
 
 
 def _orientation(image: Image.Image) -> int:

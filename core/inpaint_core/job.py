@@ -186,7 +186,9 @@ def explain_request(error: ValidationError) -> InvalidRequest:
     """The first few problems of a request, one sentence each."""
     sentences = []
     for item in error.errors()[:5]:
-        field = _printable(".".join(str(part) for part in _path(item["loc"]))) or "request"
+        # A message of the contract holds the request as one of its fields.
+        loc = item["loc"][1:] if item["loc"][:1] == ("request",) else item["loc"]
+        field = _printable(".".join(str(part) for part in _path(loc))) or "request"
         if item["type"] == "extra_forbidden":
             where, fields = _fields_beside(field)
             sentences.append(f"{field} is not a field of {where}; the fields are {', '.join(fields)}.")

@@ -21,9 +21,12 @@ from inpaint_core.errors import (
     ShadedMask,
 )
 from inpaint_core.images import ImageFacts, Limits, describe, open_image
+from inpaint_core.polygons import filled
 
 #: Mask values from here on mean "repaint" (diffusers binarises at 0.5, too).
 MASK_THRESHOLD = 128
+#: Masks that mark less, or a smaller share of the picture, are often a slip of the brush; more, an inverted mask.
+FEW_PIXELS, SMALL_SHARE, LARGE_SHARE = 64, 1e-4, 0.9
 #: Brightness between channels up to here is what JPEG makes of grey.
 _COLOUR_FROM = 48
 #: Values between are neither black nor white. Soft brushes leave some, a photo is made of them.
@@ -73,6 +76,8 @@ def binary_mask(image: Image.Image, what: str = "mask", reading: Reading | None 
     photo, or an area painted red.
     """
     reading = reading or Reading()
+    if image.mode == "LAB":
+        image = image.getchannel("L")
     if reading.polarity is Polarity.TRANSPARENT:
         values = _transparency(image, what)
     else:
@@ -98,7 +103,7 @@ def transparency_mask(transparency: Image.Image, threshold: int = MASK_THRESHOLD
 def shapes_mask(shapes: MaskShapes, size: tuple[int, int]) -> Image.Image:
     """Boxes and polygons drawn on a picture of `size`; `MaskOutside` if one of them lies beside it.
 
-    A pixel belongs to a polygon if its middle does, give or take half a pixel.
+    A pixel belongs to a polygon if its middle does.
     """
     mask = Image.new("L", size)
     draw = ImageDraw.Draw(mask)
@@ -112,8 +117,13 @@ def shapes_mask(shapes: MaskShapes, size: tuple[int, int]) -> Image.Image:
         xs, ys = [x for x, _ in points], [y for _, y in points]
         if max(xs) <= 0 or max(ys) <= 0 or min(xs) >= size[0] or min(ys) >= size[1]:
             raise _outside("polygon", [list(point) for point in points[:4]], size)
-        # Pillow's coordinates name the middles of pixels, ours their corners.
-        draw.polygon([(x - 0.5, y - 0.5) for x, y in points], fill=255)
+        mask = ImageChops.lighter(mask, filled(points, size))
+        draw = ImageDraw.Draw(mask)
+    if mask.getbbox() is None:
+        raise EmptyMask(
+            "The polygons of the mask are so small that they mark no pixel. Coordinates are pixels of the source.",
+            what="mask",
+        )
     if mask.getextrema()[0] == 255:
         raise FullMask(
             f"The boxes and polygons of the mask cover the whole picture ({size[0]}x{size[1]} pixels), so that nothing "

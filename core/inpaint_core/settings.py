@@ -71,7 +71,8 @@ class Settings(BaseSettings):
     catalogue: Path | None = Field(None, description="TOML file that changes model cards and adds others")
 
     max_image_bytes: int = Field(64 << 20, ge=1024, description="Largest encoded image")
-    max_image_pixels: int = Field(50_000_000, ge=1, description="Most pixels an image may decode to")
+    #: Pillow takes nothing over 178,956,970.
+    max_image_pixels: int = Field(50_000_000, ge=1, le=178_000_000, description="Most pixels an image may decode to")
     max_image_side: int = Field(16_384, ge=1, description="Longest side of an image, pixels")
     max_image_frames: int = Field(1, ge=1, le=10_000, description="Most frames or pages; the first is taken")
     image_formats: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -301,4 +301,15 @@ def _end(
     measured = asdict(report)
     measured |= measured.pop("seconds")
     key = {"job_id": claimed.job_id, "number": claimed.number, "error_code": error_code, "error_message": error_message}
-    return bool(connection.execute(statement, {**values, **key, "measured": measured}).scalar_one())
+    # Texts of a file that somebody sent may be anywhere in it, and must not keep the end of a job from being written.
+    told = _storable({**values, **key, "measured": measured})
+    return bool(connection.execute(statement, told).scalar_one())
+
+
+def _storable(value: Any) -> Any:
+    """The same without what Postgres' text and JSON cannot hold: NUL characters and lone surrogates."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_storable(name): _storable(inner) for name, inner in value.items()}
+    return [_storable(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -55,8 +55,17 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The schema before knows jobs with a mask object only: others are not kept, and neither are their options.
-    op.execute("DELETE FROM job WHERE mask_kind <> 'object'")
+    # The schema before knows neither options nor other masks than objects. A job that waits must not run without them
+    # (it might repaint exactly what was to be kept): it fails, and says so.
+    op.execute("""
+        UPDATE attempt a SET status = 'lost', finished_at = now() FROM job j
+         WHERE j.id = a.job_id AND a.status = 'running' AND (j.edit <> '{}' OR j.mask_kind <> 'object')""")
+    op.execute("""
+        UPDATE job SET status = 'failed', finished_at = now(), lease_until = NULL, worker_id = NULL,
+               error_code = 'schema_behind',
+               error_message = 'The database was taken back to a version that knows no such options. Submit it again.'
+         WHERE status IN ('queued', 'running') AND (edit <> '{}' OR mask_kind <> 'object')""")
+    op.execute("DELETE FROM job WHERE mask_kind <> 'object' AND status <> 'failed'")
     op.execute("DELETE FROM output WHERE kind <> 'result'")
     for name in ("mask_kind_known", "shapes_are_shapes", "one_mask", "has_inputs"):
         op.drop_constraint(op.f(f"ck_job_{name}"), "job")

@@ -7,14 +7,11 @@ from inpaint_core.edit import OutputFormat
 from inpaint_core.images import ImageFacts
 from inpaint_core.job import JobRequest
 from inpaint_core.log import get_logger
+from inpaint_core.masks import FEW_PIXELS, LARGE_SHARE, SMALL_SHARE
 from inpaint_core.status import MaskKind
 
 #: Modes of files that always have transparency. A palette may have it, too, which its mode does not tell.
 _TRANSPARENT_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
-#: A mask that marks more than this share of its picture is often an inverted one.
-_MOST_OF_IT = 0.9
-#: A mask that marks less is often a stray stroke.
-_FEW_PIXELS, _LITTLE_OF_IT = 64, 0.0001
 #: Resizing that changes the shape of a mask by more than rounding does moves what it marks.
 _STRETCHED = 0.02
 log = get_logger("inpaint.producer")
@@ -35,9 +32,9 @@ def warn(card: ModelCard, request: JobRequest, source: ImageFacts, mask: ImageFa
 
 
 def _warn_of_area(marked: int, pixels: int) -> None:
-    if marked / pixels > _MOST_OF_IT:
+    if marked / pixels > LARGE_SHARE:
         log.warning("mask_marks_most", share=f"{marked / pixels:.1%}")
-    elif marked < max(_FEW_PIXELS, _LITTLE_OF_IT * pixels):
+    elif marked < max(FEW_PIXELS, SMALL_SHARE * pixels):
         log.warning("mask_marks_little", pixels=f"{marked:,} of {pixels:,}")
 
 

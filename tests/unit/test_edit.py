@@ -112,7 +112,7 @@ def test_a_mask_has_three_forms(mask: Any, kind: MaskKind) -> None:
         ({"polygons": [[[0, 0], [1, 1]]]}, "mask.polygons.0: polygons are lists of three or more corners"),
         ({"polygons": [[[0, 0], [1, float("inf")], [2, 2]]]}, "mask.polygons.0.1.1: must be a finite number"),
         ({"polygons": [[[0, 0], [9, 0], [0, 9]]] * 256 + [[[0, 0], [9, 0], [0, 9]]]}, "at most 256 items"),
-        ({"polygons": [[[n, n * n] for n in range(300)]] * 7}, "have 2,100 points together, and at most 2,000"),
+        ({"polygons": [[[n, n * n] for n in range(300)]] * 7}, "have 2,100 points together, and at most 1,000"),
         ("transparent", "mask: must be s3://bucket/key, 'alpha', or an object of boxes and polygons"),
         ("room.png", "mask: must be s3://bucket/key, 'alpha', or an object"),
         (None, "mask"),

@@ -139,7 +139,7 @@ def test_an_animation_is_refused(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF"])
 def test_a_truncated_file_says_so(kind: str) -> None:
     data = encode(make_image(), kind)
-    with pytest.raises(UnreadableImage, match=r"truncated or damaged|not an image that can be read"):
+    with pytest.raises(UnreadableImage, match=r"truncated or damaged|not an image that can be read|is damaged or of"):
         inspect_image(data[: len(data) * 2 // 3], LIMITS)
 
 

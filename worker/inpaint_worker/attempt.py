@@ -40,16 +40,17 @@ class Attempt:
         self.phase_name = "fetch"
         self.moved_at = time.monotonic()
         self._phase_began: float | None = None
+        self._counted_as = self.phase_name
         self._stop: Stop | None = None
         self._stop_lock = threading.Lock()
 
     @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Count the block's seconds as `<name>_s`."""
+    def phase(self, name: str, *, counts_as: str | None = None) -> Iterator[None]:
+        """Count the block's seconds as `<name>_s`, or as another phase's."""
         self.check()
         # The time first: the watchdog must not see a new phase with the time of the old.
         self._phase_began = self.moved_at = time.monotonic()
-        self.phase_name = name
+        self.phase_name, self._counted_as = name, counts_as or name
         try:
             yield
         finally:
@@ -60,7 +61,7 @@ class Attempt:
         """The report as of now: the phase that is under way counts up to here, even if it never ends."""
         seconds = dict(self.report.seconds)
         if self._phase_began is not None:
-            column = self.phase_name + "_s"
+            column = self._counted_as + "_s"
             seconds[column] = seconds.get(column, 0.0) + time.monotonic() - self._phase_began
         return replace(self.report, seconds=seconds)
 

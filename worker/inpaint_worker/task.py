@@ -6,7 +6,7 @@ import functools
 import hashlib
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -29,6 +29,7 @@ from inpaint_core.storage import ObjectRef, ObjectStore, output_ref
 from inpaint_db.claims import Claimed, StoredOutput, claim
 from inpaint_db.presence import WorkerIdentity
 from inpaint_db.session import Database
+from pydantic import BaseModel, ValidationError
 
 from inpaint_worker.attempt import Attempt, AttemptStopped
 from inpaint_worker.geometry.canvas import Canvas, MaskInput, Result, open_canvas
@@ -43,6 +44,7 @@ _FETCH_PATIENCE_S = 5
 _STORE_PATIENCE_S = 120
 #: A worker rests so long after a job that an outage kept it from.
 _AWAY_S = 1
+_Model = TypeVar("_Model", bound=BaseModel)
 log = get_logger("inpaint.worker")
 
 
@@ -128,7 +130,7 @@ class JobRunner:
             source = self._get(attempt, job.source_uri, job.source_sha256)
             if job.mask_uri is not None:
                 return source, self._get(attempt, job.mask_uri, job.mask_sha256)
-            return source, MaskShapes.model_validate(job.mask_shapes) if job.mask_shapes else None
+            return source, _understood(MaskShapes, job.mask_shapes) if job.mask_shapes else None
 
     def _get(self, attempt: Attempt, uri: str, sha256: str | None) -> bytes:
         ref = ObjectRef.parse(uri)
@@ -140,7 +142,7 @@ class JobRunner:
 
     def _prepare(self, attempt: Attempt, source: bytes, mask: MaskInput) -> Canvas:
         with attempt.phase("prepare"):
-            edit = EditOptions.model_validate(attempt.claimed.edit)
+            edit = _understood(EditOptions, attempt.claimed.edit)
             canvas = open_canvas(source, mask, edit, self.resident.pipeline.card.size, Limits.of(self.settings))
             report = attempt.report
             report.normalised, report.region_pixels = canvas.source.normalised, canvas.region.pixels
@@ -162,7 +164,7 @@ class JobRunner:
 
             painted = self.resident.run(attempt, edit, step)
             # Only after the last one is the job past the device.
-            with attempt.phase("composite" if number == count - 1 else "prepare"):
+            with attempt.phase("composite" if number == count - 1 else "prepare", counts_as="composite"):
                 canvas.take(number, painted)
 
     def _encode(self, attempt: Attempt, canvas: Canvas) -> list[tuple[StoredOutput, bytes]]:
@@ -184,6 +186,18 @@ class JobRunner:
             for output, data in objects:
                 put = functools.partial(self.store.put, ObjectRef.parse(output.uri), data, FORMATS[output.format][1])
                 patiently(put, for_s=_STORE_PATIENCE_S, check=attempt.check)
+
+
+def _understood(kind: type[_Model], stored: dict[str, Any]) -> _Model:
+    """What the database holds of a request. It was checked when it came: only a newer producer's is not understood."""
+    try:
+        return kind.model_validate(stored)
+    except ValidationError as error:
+        names = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors()[:5])
+        raise OperatorError(
+            f"The job was submitted by a newer version than this worker's: it does not understand {names or 'it'}. "
+            "Upgrade the worker; the job waits for one that does."
+        ) from None
 
 
 def _measures(result: Result) -> dict[str, Any]:

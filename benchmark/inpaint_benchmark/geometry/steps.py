@@ -21,7 +21,7 @@ from inpaint_worker.geometry.fit import plan_windows
 from inpaint_worker.geometry.measure import measure_fitting
 from inpaint_worker.geometry.region import make_region
 from inpaint_worker.geometry.source import open_source
-from inpaint_worker.geometry.verify import verify_exact
+from inpaint_worker.geometry.verify import Wanted, verify_exact
 from PIL import Image, ImageChops, ImageFilter
 
 from inpaint_benchmark.geometry.scene import Scene
@@ -54,7 +54,7 @@ def fleet(scene: Scene) -> Iterator[str]:
     encoded = encode_result(canvas.picture, None, source.profile, _EDIT)
     encode_region(region.marked)
     yield "encode"
-    verify_exact(encoded, source.pixels, None, region.marked)
+    verify_exact(encoded, Wanted(source.pixels, canvas.picture, None, source.profile, region.marked))
     measure_fitting(source.pixels, canvas.picture, region)
     yield "verify"
 

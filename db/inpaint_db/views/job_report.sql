@@ -75,9 +75,9 @@ COMMENT ON COLUMN job_report.outside_changed_pixels IS 'Pixels outside the edit 
 COMMENT ON COLUMN job_report.raw_outside_mean IS 'What the model itself changed outside the mask, before the fleet put the source back: mean difference, levels of 0 to 255.';
 COMMENT ON COLUMN job_report.raw_outside_max IS 'The same: largest difference, levels of 0 to 255.';
 COMMENT ON COLUMN job_report.raw_outside_changed_share IS 'The same: share of the pixels outside the mask that the model changed at all, 0 to 1.';
-COMMENT ON COLUMN job_report.inside_change_mean IS 'Mean difference between result and source in the edit region, levels of 0 to 255; near 0: it did nothing.';
+COMMENT ON COLUMN job_report.inside_change_mean IS 'Mean difference between result and source in the edit region, levels of 0 to 255; in the colours of the picture; near 0: it did nothing.';
 COMMENT ON COLUMN job_report.inside_deviation IS 'Standard deviation of brightness in the edit region, levels of 0 to 255; near 0: it is blank.';
-COMMENT ON COLUMN job_report.seam_step IS 'Mean step between neighbouring pixels across the border of the edit region, levels of 0 to 255.';
+COMMENT ON COLUMN job_report.seam_step IS 'Mean step between neighbouring pixels across the border of the edit region, levels of 0 to 255 in the colours of the picture.';
 COMMENT ON COLUMN job_report.ring_step IS 'Mean step between neighbouring pixels just outside that border, levels of 0 to 255: a seam_step well above it is visible.';
 COMMENT ON COLUMN job_report.edit IS 'Options of mask, fit and output that differ from the defaults.';
 COMMENT ON COLUMN job_report.windows IS 'What the model saw: boxes of the source, and the size it painted them in, pixels.';

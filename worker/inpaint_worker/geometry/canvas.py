@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from inpaint_core.edit import EditOptions, MaskShapes, OutputFormat
 from inpaint_core.images import Limits
-from inpaint_core.masks import Reading, check_pair, no_transparency, open_mask, shapes_mask, transparency_mask
+from inpaint_core.masks import (
+    FEW_PIXELS,
+    LARGE_SHARE,
+    SMALL_SHARE,
+    Reading,
+    check_pair,
+    no_transparency,
+    open_mask,
+    shapes_mask,
+    transparency_mask,
+)
 from inpaint_core.size import SizeRule
 from PIL import Image
 
@@ -20,15 +30,11 @@ from inpaint_worker.geometry.measure import Fitting, RawDifference, measure_fitt
 from inpaint_worker.geometry.region import EditRegion, cut, make_region
 from inpaint_worker.geometry.source import Source, open_source
 from inpaint_worker.geometry.stitch import put_in
-from inpaint_worker.geometry.verify import count_changed_lossy, verify_exact
+from inpaint_worker.geometry.verify import Wanted, count_changed_lossy, verify_exact
 from inpaint_worker.geometry.view import shown, shown_mask, taken_back
 
 #: What the mask of a job is: the bytes of a picture, shapes, or None for the transparency of the source.
 MaskInput = bytes | MaskShapes | None
-#: Edits of fewer pixels than this, or of a smaller share of the picture, may be a slip of the brush.
-_FEW_PIXELS, _SMALL_SHARE = 64, 1e-4
-#: Regions that leave less than this share of the picture are often inverted masks.
-_LEFT_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +77,10 @@ class Canvas:
         window = self.windows[number]
         area = cut(window.box)
         alpha = None if self.source.alpha is None else self.source.alpha[area]
-        self._given = (
-            shown(self.source.seen(self.picture[area], alpha), window),
-            shown_mask(self.pending[area], window),
-        )
+        image = shown(self.source.seen(self.picture[area], alpha), window)
+        if np.may_share_memory(image, self.picture):
+            image = image.copy()  # a pipeline may write into what it is given
+        self._given = image, shown_mask(self.pending[area], window)
         return self._given
 
     def take(self, number: int, painted: Pixels) -> None:
@@ -107,10 +113,8 @@ class Canvas:
         alpha = self._alpha()
         encoded = encode_result(self.picture, alpha, self.source.profile, self.edit)
         exact = self.edit.format is OutputFormat.PNG
-        if exact:
-            changed = verify_exact(encoded, self.source.pixels, alpha, self.region.marked)
-        else:
-            changed = count_changed_lossy(encoded, self.source.pixels, self.region.marked)
+        wanted = Wanted(self.source.pixels, self.picture, alpha, self.source.profile, self.region.marked)
+        changed = verify_exact(encoded, wanted) if exact else count_changed_lossy(encoded, wanted)
         fitting = measure_fitting(self.source.pixels, self.picture, self.region)
         return Result(encoded, exact, changed, self.raw, fitting)
 
@@ -171,11 +175,18 @@ def _doubts(source: Source, region: EditRegion, mask: MaskInput, edit: EditOptio
     if edit.format is not OutputFormat.PNG and source.bits > 8:
         yield f"The source has 16 bits a sample, and {edit.format.upper()} keeps 8."
     pixels, whole = region.pixels, region.marked.size
-    if pixels < max(_FEW_PIXELS, _SMALL_SHARE * whole):
+    if pixels < max(FEW_PIXELS, SMALL_SHARE * whole):
         yield f"The edit region has only {pixels:,} of {whole:,} pixels."
-    elif whole - pixels < _LEFT_SHARE * whole:
+    elif pixels > LARGE_SHARE * whole:
         yield f"The edit region leaves only {1 - pixels / whole:.1%} of the picture. Is the mask inverted?"
-    if mask is None or source.alpha is None:
+    if source.alpha is None:
+        return
+    if mask is None:
+        if left := int(np.count_nonzero((source.alpha < white(source.alpha)) & ~region.marked)):
+            yield (
+                f"{left:,} pixels are partly transparent and outside of the edit region: they stay so. To fill them, "
+                "use a threshold of 1, or grow the region."
+            )
         return
     area = cut(region.box)
     hidden = int(np.count_nonzero(source.alpha[area][region.marked[area]] == 0))

@@ -16,7 +16,7 @@ _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 #: Every combination of these values, as a picture: what tells whether a profile does anything.
 _PROBE = np.stack(np.meshgrid(*[np.arange(0, 256, 51)] * 3), axis=-1).reshape(6, 36, 3).astype(np.uint8)
-_UNNAMED = "unnamed"
+_UNNAMED, _LONGEST_NAME = "unnamed", 100
 
 
 class ProfileUnusable(Exception):
@@ -30,6 +30,11 @@ class Colours:
     name: str = "sRGB"
     to_srgb: ImageCms.ImageCmsTransform | None = None
     from_srgb: ImageCms.ImageCmsTransform | None = None
+
+    @property
+    def is_one_way(self) -> bool:
+        """Whether its profile only tells how to read colours: nothing that a model paints can be put into them."""
+        return self.to_srgb is not None and self.from_srgb is None
 
     def seen(self, pixels: Samples) -> Pixels:
         """H x W x 3 of the file, 8 or 16 bits, as a model sees it: 8 bits, sRGB."""
@@ -46,11 +51,11 @@ def describe_profile(profile: bytes | None) -> tuple[str, str]:
     """The colour space that an ICC profile is for ("RGB", "GRAY", "CMYK", "" if it cannot be opened), and its name."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile or b"")).profile
-        space = str(opened.xcolor_space).strip()
+        space = _printable(str(opened.xcolor_space))
     except (OSError, ValueError, struct.error):
         return "", _UNNAMED
     try:  # Pillow stumbles over names that are not ASCII
-        return space, (opened.profile_description or _UNNAMED).strip("\0 ")
+        return space, _printable(opened.profile_description or "") or _UNNAMED
     except (ValueError, OSError):
         return space, _UNNAMED
 
@@ -62,12 +67,15 @@ def read_profile(profile: bytes | None) -> Colours:
     opened, name = _open(profile, "RGB")
     try:
         to_srgb = _transform(opened, _srgb(), "RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        raise ProfileUnusable(_printable(str(error))) from None
+    try:
         # Most profiles are sRGB under one of its many names; others have its name and are something else.
         if np.abs(_apply(to_srgb, _PROBE).astype(np.int16) - _PROBE).max() <= 1:
             return Colours(name)
         return Colours(name, to_srgb, _transform(_srgb(), opened, "RGB"))
-    except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        raise ProfileUnusable(str(error)) from None
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return Colours(name, to_srgb)  # a scanner's: there is no way back
 
 
 def convert_to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
@@ -84,7 +92,7 @@ def convert_to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Im
             image, opened, _srgb(), renderingIntent=_INTENT, outputMode="RGB", flags=_FLAGS
         )
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        raise ProfileUnusable(str(error)) from None
+        raise ProfileUnusable(_printable(str(error))) from None
     assert converted is not None  # noqa: S101  (only in-place conversion returns None)
     return converted, name
 
@@ -95,6 +103,11 @@ def to_eight_bits(samples: Samples) -> Pixels:
         return samples
     # 65535 / 255 is 257 exactly, and OpenCV rounds.
     return np.asarray(cv2.convertScaleAbs(samples, alpha=1 / 257), np.uint8)
+
+
+def _printable(text: str) -> str:
+    """What a file calls itself, fit to be stored and shown."""
+    return "".join(char for char in text if char.isprintable())[:_LONGEST_NAME].strip()
 
 
 def _open(profile: bytes | None, wanted: str) -> tuple[ImageCms.ImageCmsProfile, str]:

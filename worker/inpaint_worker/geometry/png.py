@@ -21,6 +21,8 @@ _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 _FILTER_UP = 2
 #: ISA-L's levels go from 0 to 3. Level 1 costs nothing over 0 and keeps flat areas small.
 _LEVEL = 1
+#: Compressed in one call, without the interpreter's lock. Small bands wait for it each time, large ones take memory.
+_BAND_BYTES = 32 << 20
 
 
 def write_png(samples: Samples, profile: bytes | None = None) -> bytes:
@@ -31,25 +33,30 @@ def write_png(samples: Samples, profile: bytes | None = None) -> bytes:
     parts = [_SIGNATURE, *_chunk(b"IHDR", header)]
     if profile:
         parts += _chunk(b"iCCP", b"icc\0\0" + zlib.compress(profile))
-    # Both let go of the interpreter's lock, each in one call: many small ones would wait for it each time.
-    parts += _chunk(b"IDAT", isal_zlib.compress(_filtered(_rows(samples)), _LEVEL))
+    compressor = isal_zlib.compressobj(_LEVEL)
+    step = max(1, _BAND_BYTES // (samples.nbytes // height))
+    for first in range(0, height, step):
+        parts += _chunk(b"IDAT", compressor.compress(_filtered(samples, first, first + step)))
+    parts += _chunk(b"IDAT", compressor.flush())
     return b"".join([*parts, *_chunk(b"IEND", b"")])
 
 
-def _rows(samples: Samples) -> Pixels:
+def _filtered(samples: Samples, first: int, end: int) -> Pixels:
+    """Rows from `first` to `end`, each behind the number of its filter, as its difference from the row above."""
+    rows = _bytes(samples[max(0, first - 1) : end])
+    if first == 0:
+        rows = np.concatenate([np.zeros((1, rows.shape[1]), np.uint8), rows])
+    filtered = np.empty((len(rows) - 1, rows.shape[1] + 1), np.uint8)
+    filtered[:, 0] = _FILTER_UP
+    np.subtract(rows[1:], rows[:-1], out=filtered[:, 1:])
+    return filtered
+
+
+def _bytes(samples: Samples) -> Pixels:
     """H x bytes of a row; samples of 16 bits have their high byte first."""
     if samples.dtype == np.uint16:
         samples = samples.astype(">u2")
     return np.ascontiguousarray(samples).view(np.uint8).reshape(len(samples), -1)
-
-
-def _filtered(rows: Pixels) -> Pixels:
-    """Each row behind the number of its filter, as its difference from the row above."""
-    filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
-    filtered[:, 0] = _FILTER_UP
-    filtered[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    return filtered
 
 
 def _chunk(name: bytes, data: bytes) -> tuple[bytes, ...]:

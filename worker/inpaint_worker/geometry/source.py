@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from inpaint_core.depth import is_deep, is_grey
+from inpaint_core.depth import bits_of, is_deep, is_grey
 from inpaint_core.images import Limits, open_turned
 from inpaint_core.masks import has_transparency
 from PIL import Image
@@ -23,6 +23,9 @@ from inpaint_worker.geometry.colour import (
 )
 from inpaint_worker.geometry.encode import on_white
 from inpaint_worker.geometry.grey import grey_to_srgb
+
+#: What PNG calls the gamma of sRGB, and how far others may be from it without a word.
+_SRGB_GAMMA, _GAMMA_TOLERANCE = 0.45455, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,10 @@ def open_source(data: bytes, limits: Limits) -> Source:
     reading = _Reading(image.info.get("icc_profile") or None)
     if orientation != 1:
         reading.note("orientation", orientation, 1)
-    if (bits := image.info.get("bit_depth", 8)) != 8:  # a HEIC of 10 bits
+    if (bits := bits_of(image)) > 8 and not is_deep(data, image):  # a HEIC of 10 bits, a CMYK TIFF of 16
         reading.note("bits", bits, 8)
+    if (gamma := image.info.get("gamma")) and not reading.profile and abs(gamma - _SRGB_GAMMA) > _GAMMA_TOLERANCE:
+        reading.warnings.append(f"The source states a gamma of {gamma:.3g}. It was not applied: sRGB was assumed.")
     if is_deep(data, image):
         pixels, alpha = deep.decode(data, image, orientation)
     else:
@@ -85,6 +90,12 @@ def open_source(data: bytes, limits: Limits) -> Source:
     if is_grey(data, image):
         pixels = reading.grey(pixels)
     colours = reading.colours()
+    if colours.is_one_way:
+        reading.note("profile", colours.name, "sRGB")
+        if pixels.dtype != np.uint8:
+            reading.note("bits", 16, 8)
+        pixels, alpha = colours.seen(pixels), None if alpha is None else to_eight_bits(alpha)
+        colours, reading.profile = Colours(), None
     return Source(pixels, alpha, colours, reading.profile, reading.normalised, reading.warnings)
 
 
