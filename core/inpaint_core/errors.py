@@ -33,6 +33,8 @@ InpaintError
  │   └─ JobFailed                 raised by the client when a job that it waits for did not succeed
  ├─ OperatorError             nothing is wrong with the job; somebody has to set something up
  │   ├─ SettingsInvalid, NotConfigured, AccessDenied, SchemaBehind, StackError, DiskFull, MissingExtra
+ │   ├─ WeightsMissing, WeightsGated     a model's weights are not there, or their licence is not accepted
+ │   └─ DeviceTooSmall                   the GPU has less memory than the model needs, or there is none
  └─ WorkerMustExit            the process cannot be trusted any more: it exits, its supervisor starts a new one
      ├─ GpuContextBroken
      └─ StepHung
@@ -313,6 +315,24 @@ class DiskFull(OperatorError):
     """The disk is full."""
 
     code = "disk_full"
+
+
+class WeightsMissing(OperatorError):
+    """The weights of the model are not where the worker looks."""
+
+    code = "weights_missing"
+
+
+class WeightsGated(OperatorError):
+    """The licence of the weights has not been accepted."""
+
+    code = "weights_gated"
+
+
+class DeviceTooSmall(OperatorError):
+    """The model needs more than the device has."""
+
+    code = "device_too_small"
 
 
 class MissingExtra(OperatorError):

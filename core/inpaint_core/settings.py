@@ -89,6 +89,14 @@ class Settings(BaseSettings):
     backoff_s: Seconds = Field(2, description="First pause before a retry; doubles each time, with jitter")
     backoff_max_s: Seconds = Field(300, description="Longest pause before a retry")
 
+    weights_dir: Path | None = Field(
+        None, description="Folder of weights as OWNER/REPO; absent: the Hugging Face hub and its cache"
+    )
+    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="What diffusion models run on; auto: a GPU")
+    compile: bool = Field(False, description="Compile diffusion models when they are loaded (torch.compile)")
+    offload: Literal["auto", "never", "always"] = Field(
+        "auto", description="Keep only the part of a model on the GPU that works; auto: where it does not fit"
+    )
     worker_threads: int = Field(2, ge=1, le=16, description="Jobs in hand at once; one of them uses the GPU")
     grace_s: Seconds = Field(60, description="How long a stopping worker may finish the job it runs")
     step_timeout_s: Seconds = Field(300, description="A step without progress for this long ends the worker process")
@@ -117,7 +125,7 @@ class Settings(BaseSettings):
         "S3": ("s3_url", "s3_access_key", "s3_secret_key"),
     }
 
-    @field_validator("data_dir", "catalogue")
+    @field_validator("data_dir", "catalogue", "weights_dir")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None

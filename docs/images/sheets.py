@@ -10,6 +10,7 @@ import numpy as np
 from inpaint_core.catalogue import load_catalogue
 from inpaint_core.edit import Box, EditOptions, MaskShapes
 from inpaint_core.images import Limits
+from inpaint_core.settings import load_settings
 from inpaint_core.size import SizeRule
 from inpaint_worker.arrays import FULL_WEIGHT
 from inpaint_worker.geometry.canvas import Canvas, MaskInput, open_canvas
@@ -111,7 +112,7 @@ def fits() -> Image.Image:
 def painted(source: bytes, mask: MaskInput, options: dict[str, Any]) -> Canvas:
     """An edit by opencv-telea."""
     card = load_catalogue().card("opencv-telea")
-    pipeline = build_pipeline(card)
+    pipeline = build_pipeline(card, load_settings())
     pipeline.load()
     canvas = open_canvas(source, mask, EditOptions(**options), card.size, LIMITS)
     for number in range(len(canvas.windows)):

@@ -7,6 +7,7 @@ import pytest
 from factories import make_image, make_mask
 from inpaint_core.catalogue import load_catalogue
 from inpaint_core.errors import OperatorError, ParameterInvalid
+from inpaint_core.settings import load_settings
 from inpaint_worker.pipelines import Edit, Pipeline, build_pipeline
 
 MODELS = [name for name, card in load_catalogue().items() if card.family == "opencv"]
@@ -15,7 +16,7 @@ MODELS = [name for name, card in load_catalogue().items() if card.family == "ope
 @pytest.fixture(params=MODELS)
 def pipeline(request: pytest.FixtureRequest) -> Pipeline:
     """A loaded and warmed pipeline."""
-    built = build_pipeline(load_catalogue().card(request.param))
+    built = build_pipeline(load_catalogue().card(request.param), load_settings())
     built.load()
     built.warm()
     return built
@@ -62,7 +63,7 @@ def test_the_radius_reaches_opencv(pipeline: Pipeline) -> None:
 
 
 def test_the_two_methods_differ() -> None:
-    telea, ns = (build_pipeline(load_catalogue().card(name)) for name in ("opencv-telea", "opencv-ns"))
+    telea, ns = (build_pipeline(load_catalogue().card(name), load_settings()) for name in ("opencv-telea", "opencv-ns"))
     assert not np.array_equal(
         telea.run(make_edit(telea), lambda _d, _t: None), ns.run(make_edit(ns), lambda _d, _t: None)
     )
@@ -71,7 +72,7 @@ def test_the_two_methods_differ() -> None:
 def test_a_family_that_the_worker_does_not_have_is_named() -> None:
     card = load_catalogue().card("opencv-telea").model_copy(update={"family": "unheard-of"})
     with pytest.raises(OperatorError, match="unheard-of"):
-        build_pipeline(card)
+        build_pipeline(card, load_settings())
 
 
 def test_what_would_take_opencv_many_minutes_is_refused_before_it_begins(pipeline: Pipeline) -> None:

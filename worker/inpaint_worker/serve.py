@@ -49,7 +49,7 @@ def serve(settings: Settings, model: str) -> int:
     card = load_catalogue(settings.catalogue).card(model)
     if card.status == "retired":
         raise ModelRetired(f"{model} is retired; there is nothing to serve.", model=model)
-    return run_worker(settings, card, build_pipeline(card), S3Store(settings))
+    return run_worker(settings, card, build_pipeline(card, settings), S3Store(settings))
 
 
 def run_worker(settings: Settings, card: ModelCard, pipeline: Pipeline, store: ObjectStore) -> int:

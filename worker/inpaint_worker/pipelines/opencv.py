@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from inpaint_core.card import ModelCard
 from inpaint_core.errors import ParameterInvalid
+from inpaint_core.settings import Settings
 
 from inpaint_worker.arrays import Pixels
 from inpaint_worker.pipelines.base import Edit, StepCallback
@@ -54,6 +55,6 @@ def _check_effort(edit: Edit, radius: float) -> None:
         )
 
 
-def build(card: ModelCard) -> OpenCvPipeline:
+def build(card: ModelCard, _settings: Settings) -> OpenCvPipeline:
     """The pipeline of an OpenCV card."""
     return OpenCvPipeline(card)

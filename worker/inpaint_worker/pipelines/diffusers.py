@@ -1,0 +1,143 @@
+"""What every diffusers model needs: loading, warming, steps, seeds, savers. Families say how theirs is called."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from inpaint_core.card import ModelCard
+from inpaint_core.edit import Detail
+from inpaint_core.log import get_logger
+from inpaint_core.settings import Settings
+from PIL import Image
+
+from inpaint_worker.arrays import Pixels
+from inpaint_worker.geometry.buckets import shapes
+from inpaint_worker.pipelines.base import Edit, StepCallback
+from inpaint_worker.pipelines.prompts import remember_prompts
+from inpaint_worker.pipelines.runtime import Runtime, choose_runtime, generator, gpu_errors
+from inpaint_worker.pipelines.weights import Located, locate, read_ahead
+
+_WARM_PROMPT = "a chair"
+log = get_logger("inpaint.worker")
+
+
+class DiffusersPipeline(ABC):
+    """One diffusers pipeline in memory, called by one thread at a time."""
+
+    def __init__(self, card: ModelCard, settings: Settings) -> None:
+        self.card = card
+        self._settings = settings
+        self.pipe: Any = None
+        self.runtime: Runtime | None = None
+        #: Where its parts were found, by their role on the card.
+        self.located: dict[str, Located] = {}
+
+    @abstractmethod
+    def assemble(self, runtime: Runtime) -> Any:
+        """The pipeline with its weights, on the CPU or wherever `runtime` says. `self.located` has the folders."""
+
+    @abstractmethod
+    def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
+        """What its `__call__` takes for an edit, without size, generator and callback. White in the mask: repaint."""
+
+    def load(self) -> None:
+        """Find the weights, read them once from the disk, and build the pipeline."""
+        self.runtime = choose_runtime(self.card, self._settings)
+        log.info("runtime_chosen", model=self.card.name, **self.runtime.described())
+        self.located = {role: locate(self.card, role, self._settings) for role in self.card.weights}
+        for role, found in self.located.items():
+            log.info("weights_found", role=role, revision=found.revision)
+            read_ahead(found.folder, self.card.weights[role].variant)
+        with gpu_errors(self.card):
+            self.pipe = self.assemble(self.runtime)
+            self._place()
+        self.pipe.set_progress_bar_config(disable=True)
+        if hasattr(self.pipe, "encode_prompt"):
+            remember_prompts(self.pipe)
+
+    def _place(self) -> None:
+        assert self.runtime is not None  # noqa: S101  (load chose it)
+        if self.runtime.offload:
+            self.pipe.enable_model_cpu_offload()
+        elif self.runtime.device != "cpu" and self.card.quantisation is None:
+            self.pipe.to(self.runtime.device)
+        if self.runtime.compile:
+            self.compile()
+
+    def compile(self) -> None:
+        """Compile the blocks that repeat: quick to do, and nearly as fast as the whole."""
+        for name in ("transformer", "unet"):
+            model = getattr(self.pipe, name, None)
+            if model is not None and hasattr(model, "compile_repeated_blocks"):
+                model.compile_repeated_blocks(fullgraph=True)
+
+    def warm(self) -> None:
+        """The fleet's own first job, on made-up input in the model's favourite shape, with as few steps as may be."""
+        width, height = min(shapes(self.card.size, Detail.NATIVE), key=lambda shape: abs(shape[0] - shape[1]))
+        image = np.full((height, width, 3), 127, np.uint8)
+        region = np.zeros((height, width), np.bool_)
+        region[height // 4 : height // 2, width // 4 : width // 2] = True
+        parameters = self.card.resolve({})
+        if (steps := self.card.parameters.get("steps")) is not None:
+            parameters["steps"] = int(steps.minimum or 1)
+        self.run(Edit(image, region, seed=0, prompt=_WARM_PROMPT, parameters=parameters), lambda _done, _total: None)
+
+    def run(self, edit: Edit, on_step: StepCallback) -> Pixels:
+        """See `Pipeline`. The same edit gives the same bits on one machine."""
+        height, width = edit.image.shape[:2]
+        image = Image.fromarray(np.ascontiguousarray(edit.image))
+        mask = Image.fromarray(np.where(edit.region, np.uint8(255), np.uint8(0)))
+        with gpu_errors(self.card), _Savers(self.pipe, edit.save_memory), torch.inference_mode():
+            on_step(0, self.steps(edit))
+            result = self.pipe(
+                **self.arguments(edit, image, mask),
+                **self.callbacks(edit, on_step),
+                height=height,
+                width=width,
+                generator=generator(edit.seed),
+                output_type="pil",
+            )
+        painted: Image.Image = result.images[0]
+        return np.asarray(painted.convert("RGB"), np.uint8)
+
+    def steps(self, edit: Edit) -> int:
+        """How many steps it will take in all."""
+        return int(edit.parameters.get("steps", 1))
+
+    def callbacks(self, edit: Edit, on_step: StepCallback) -> dict[str, Any]:
+        """How the pipeline tells of its steps. To stop it, `on_step` raises: the next run is then as if nothing was."""
+        return {"callback_on_step_end": counted(on_step, self.steps(edit))}
+
+
+def counted(on_step: StepCallback, total: int, before: int = 0) -> Callable[..., dict[str, Any]]:
+    """A callback of diffusers that counts for itself: what it is told differs between families."""
+    done = before
+
+    def step(_pipe: Any, _index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        nonlocal done
+        done += 1
+        on_step(min(done, total), total)
+        return tensors
+
+    return step
+
+
+class _Savers:
+    """Every saver of memory, for one call."""
+
+    def __init__(self, pipe: Any, wanted: bool) -> None:
+        self._vae = getattr(pipe, "vae", None) if wanted else None
+
+    def __enter__(self) -> None:
+        for name in ("enable_tiling", "enable_slicing"):
+            if hasattr(self._vae, name):
+                getattr(self._vae, name)()
+
+    def __exit__(self, *_: object) -> None:
+        for name in ("disable_tiling", "disable_slicing"):
+            if hasattr(self._vae, name):
+                getattr(self._vae, name)()

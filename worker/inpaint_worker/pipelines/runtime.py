@@ -1,0 +1,99 @@
+"""What a diffusion model runs on: device, number format, and whether it fits."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from inpaint_core.card import ModelCard
+from inpaint_core.errors import DeviceTooSmall, GpuContextBroken, GpuOutOfMemory
+from inpaint_core.log import get_logger
+from inpaint_core.settings import Settings
+
+#: A model that needs more than this share of the memory is kept on the CPU but for the part that works.
+_FITS_SHARE = 0.95
+#: What CUDA calls errors after which no call of the process succeeds any more.
+_BROKEN = ("CUDA error", "device-side assert", "illegal memory access", "cuDNN error", "cublas", "unspecified launch")
+_GB = 1e9
+log = get_logger("inpaint.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The device of a worker, and how its model is held there."""
+
+    device: str
+    dtype: torch.dtype
+    #: Only the part that works is on the GPU: less memory, more time.
+    offload: bool
+    compile: bool
+
+    def described(self) -> dict[str, object]:
+        """As it is logged and recorded."""
+        name = str(self.dtype).removeprefix("torch.")
+        return {"device": self.device, "dtype": name, "offload": self.offload, "compile": self.compile}
+
+
+def choose_runtime(card: ModelCard, settings: Settings) -> Runtime:
+    """Where and how `card` is loaded; `DeviceTooSmall` says what it needs and what there is."""
+    wanted = getattr(torch, card.dtype or "float32")
+    if settings.device == "cpu":
+        # Half precision is slower than single on a CPU, and some operations have none.
+        single = wanted if card.quantisation else torch.float32
+        return Runtime("cpu", single, offload=False, compile=settings.compile)
+    if not torch.cuda.is_available():
+        raise DeviceTooSmall(
+            f"{card.name} needs an NVIDIA GPU with {card.gpu_memory_gb or 0:g} GB, and torch finds none here. "
+            "INPAINT_DEVICE=cpu runs it on the CPU, many times slower.",
+            need_gb=card.gpu_memory_gb,
+        )
+    free, total = torch.cuda.mem_get_info()
+    need = (card.gpu_memory_gb or 0) * _GB
+    offload = settings.offload == "always" or (settings.offload == "auto" and need > total * _FITS_SHARE)
+    least = need / 2 if offload else need
+    if (settings.offload == "never" and need > total) or least > total or least > free:
+        raise DeviceTooSmall(
+            f"{card.name} needs {need / _GB:.0f} GB of GPU memory (about half with INPAINT_OFFLOAD=always), and "
+            f"{torch.cuda.get_device_name()} has {total / _GB:.1f} GB, {free / _GB:.1f} GB of them free.",
+            need_gb=card.gpu_memory_gb,
+            have_gb=total / _GB,
+        )
+    return Runtime("cuda", wanted, offload=offload, compile=settings.compile)
+
+
+@contextlib.contextmanager
+def gpu_errors(card: ModelCard) -> Iterator[None]:
+    """Errors of CUDA as the fleet's: memory that did not suffice is freed, a broken context ends the process."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        free_memory()
+        raise GpuOutOfMemory(
+            f"{card.name} ran out of GPU memory ({_first_line(error)}). It is tried once more with memory savers; else "
+            "use a smaller picture, or a worker with more memory."
+        ) from None
+    except RuntimeError as error:
+        if torch.cuda.is_available() and any(sign in str(error) for sign in _BROKEN):
+            raise GpuContextBroken(f"The GPU context is broken: {_first_line(error)}") from None
+        raise
+
+
+def free_memory() -> None:
+    """Give back what torch holds for later use."""
+    import gc
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def generator(seed: int) -> torch.Generator:
+    """A fresh source of noise for one call: on the CPU, so that the noise does not depend on the GPU."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def _first_line(error: BaseException) -> Any:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
