@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inpaint_fleet.cli import console, edit_wording, options
+from inpaint_fleet.cli import card_wording, console, edit_wording, options
 
 if TYPE_CHECKING:
     from inpaint_core.catalogue import Catalogue
@@ -24,10 +25,15 @@ def models(context: typer.Context, as_json: options.Json = False) -> None:
         console.document([card.model_dump(mode="json") for card in cards])
         return
     rows = [
-        (card.name, card.device, card.prompt.value, card.status, ", ".join(card.parameters), card.summary)
+        (
+            card.name, card.status, card.device, card_wording.memory(card), card_wording.billions(card),
+            card_wording.area(card.size), card.prompt.value, card.licence, card.summary,
+        )
         for card in cards
-    ]
-    console.table(("model", "device", "prompt", "status", "parameters", "summary"), rows)
+    ]  # fmt: skip
+    console.table(
+        ("model", "status", "device", "GPU memory", "parameters", "paints at", "prompt", "licence", "summary"), rows
+    )
 
 
 def _catalogue() -> Catalogue:
@@ -52,10 +58,14 @@ def show(
     facts = (
         ("name", card.name), ("title", card.title), ("summary", card.summary), ("status", card.status),
         ("substitute", card.substitute), ("queue", queue_name(card.name)), ("device", card.device),
-        ("prompt", card.prompt.value), ("sizes", edit_wording.size_rule(card.size)),
+        ("GPU memory", card_wording.memory(card) or None), ("number format", card_wording.number_format(card)),
+        ("prompt", card.prompt.value), ("negative prompt", "yes" if card.negative_prompt else "no"),
+        ("sizes", edit_wording.size_rule(card.size)),
+        ("progress", "step by step" if card.progress else "none"),
         ("deterministic", "yes" if card.deterministic else "no"), ("architecture", card.architecture),
-        ("source", card.source), ("licence", card.licence),
-        ("released", card.released.isoformat()),
+        ("parameters", card_wording.billions(card) or None), ("in the review", card.review_name),
+        ("source", card.source), ("licence", card.licence), ("released", card.released.isoformat()),
+        *((f"weights: {role}", card_wording.weights(weights)) for role, weights in card.weights.items()),
     )  # fmt: skip
     console.pairs([(label, value) for label, value in facts if value is not None])
     if not card.parameters:
@@ -66,3 +76,35 @@ def show(
         for key, rule in card.parameters.items()
     ]
     console.table(("parameter", "type", "default", "minimum", "maximum", "choices", "unit", "help"), rows)
+
+
+@app.command("pull")
+def pull(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model's name.", autocompletion=options.complete_model)],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FOLDER", help="Into this folder, for machines without a network, not the cache."),
+    ] = None,
+) -> None:
+    """Fetch the weights that a worker of a model needs, with progress.
+
+    Without --to they go into the Hugging Face cache of this machine. With it, copy the folder to where workers run and
+    set INPAINT_WEIGHTS_DIR to it there. Gated weights need HF_TOKEN. Interrupted, it goes on where it was.
+    """
+    from inpaint_core.errors import InvalidRequest, MissingExtra
+
+    card = _catalogue().card(name)
+    if not card.weights:
+        raise InvalidRequest(f"{name} has no weights to fetch.")
+    try:
+        from inpaint_worker.pipelines.weights import fetch
+
+        for role, weights in card.weights.items():
+            size = f", {weights.size_gb:g} GB" if weights.size_gb else ""
+            console.tell(f"{role}: {weights.repo} at {weights.revision}{size}")
+            located = fetch(card, weights, to)
+            console.say(f"{role}\t{weights.repo}\t{located.revision}\t{located.folder}")
+    except ImportError as error:
+        raise MissingExtra(
+            f"Fetching needs the package {error.name}. Install it with: pip install 'inpaint-fleet[diffusers]'"
+        ) from None

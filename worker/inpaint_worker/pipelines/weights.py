@@ -40,17 +40,16 @@ def locate(card: ModelCard, role: str, settings: Settings) -> Located:
 
 def fetch(card: ModelCard, weights: Weights, to: Path | None = None) -> Located:
     """Fetch a repository from the hub, or find it in the cache. `to`: into OWNER/REPO of this folder instead."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     target = None if to is None else to / weights.repo
+    revision: str | None = weights.revision
     try:
-        found = snapshot_download(
-            weights.repo,
-            revision=weights.revision,
-            allow_patterns=patterns(weights),
-            local_dir=target,
-        )
+        if target is not None:
+            # A folder does not tell its commit: it is noted in it, and what is fetched is just that commit.
+            revision = HfApi().repo_info(weights.repo, revision=weights.revision).sha
+        found = snapshot_download(weights.repo, revision=revision, allow_patterns=patterns(weights), local_dir=target)
     except GatedRepoError:
         raise WeightsGated(
             f"{card.name} needs {weights.repo}, whose licence ({weights.licence or 'see its page'}) has to be "
@@ -72,8 +71,9 @@ def fetch(card: ModelCard, weights: Weights, to: Path | None = None) -> Located:
             repo=weights.repo,
         ) from None
     folder = Path(found)
-    # In the cache, the folder of a snapshot is called by its commit.
-    revision = folder.name if target is None else _revision_of(folder, weights)
+    if target is None:
+        return Located(folder, folder.name)  # in the cache, the folder of a snapshot is called by its commit
+    (folder / REVISION_FILE).write_text(f"{revision}\n", encoding="utf-8")
     return Located(folder, revision)
 
 

@@ -1,0 +1,48 @@
+"""Facts of a model card as people read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inpaint_core.card import ModelCard
+    from inpaint_core.size import SizeRule
+    from inpaint_core.weights import Weights
+
+
+def memory(card: ModelCard) -> str:
+    """GPU memory that a worker needs."""
+    return f"{card.gpu_memory_gb:g} GB" if card.gpu_memory_gb is not None else ""
+
+
+def billions(card: ModelCard) -> str:
+    """How many parameters it has."""
+    if card.billions is None:
+        return ""
+    return f"{card.billions:g} B" if card.billions >= 1 else f"{card.billions * 1000:g} M"
+
+
+def area(rule: SizeRule) -> str:
+    """The side of the square that it paints best."""
+    return "any size" if rule.native_area is None else f"{round(rule.native_area**0.5)}²"
+
+
+def number_format(card: ModelCard) -> str | None:
+    """The type of its numbers on a GPU."""
+    if card.quantisation is not None:
+        return f"{card.quantisation}, computed in {card.dtype}"
+    return card.dtype
+
+
+def weights(found: Weights) -> str:
+    """Where a part comes from."""
+    words = [f"{found.repo} at {found.revision}"]
+    if found.file:
+        words.append(found.file)
+    if found.variant:
+        words.append(f"variant {found.variant}")
+    if found.size_gb:
+        words.append(f"{found.size_gb:g} GB")
+    if found.gated:
+        words.append(f"gated: accept its licence on {found.page}")
+    return ", ".join(words)
