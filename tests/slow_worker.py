@@ -47,6 +47,10 @@ class SlowPipeline:
     def load(self) -> None:
         """Nothing to load."""
 
+    def described(self) -> dict[str, object]:
+        """Nothing that could change a picture."""
+        return {}
+
     def warm(self) -> None:
         """Nothing to warm."""
 

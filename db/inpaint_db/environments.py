@@ -40,6 +40,9 @@ class Environment(Base):
     python_version: Mapped[str]
     operating_system: Mapped[str]
     packages: Mapped[dict[str, Any]]
+    runtime: Mapped[dict[str, Any]] = mapped_column(
+        server_default=text("'{}'"), doc="How a model is held: number format, revisions of its weights, savers"
+    )
     first_seen_at: Mapped[Now]
 
     __table_args__ = (CheckConstraint("device_kind IN ('cpu', 'cuda', 'api')", name="device_kind_known"),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Any
 from uuid import UUID
 
 from inpaint_core.card import ModelCard
@@ -28,6 +29,8 @@ class EnvironmentFacts:
     python_version: str
     operating_system: str
     packages: dict[str, str] = field(default_factory=dict)
+    #: How the model is held: number format, revisions of its weights, savers.
+    runtime: dict[str, Any] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """sha256 over all of it: equal machines share a row."""
@@ -47,13 +50,7 @@ def register_worker(
 ) -> WorkerIdentity:
     """Enter a worker process that begins to load its model."""
     register_models(connection, [card])
-    print_ = facts.fingerprint()
-    connection.execute(
-        insert(Environment)
-        .values(id=new_id(), fingerprint=print_, **asdict(facts))
-        .on_conflict_do_nothing(index_elements=[Environment.fingerprint])
-    )
-    environment_id = connection.execute(select(Environment.id).where(Environment.fingerprint == print_)).scalar_one()
+    environment_id = _enter_environment(connection, facts)
     worker_id = new_id()
     connection.execute(
         insert(Worker).values(
@@ -61,6 +58,23 @@ def register_worker(
         )
     )
     return WorkerIdentity(worker_id, environment_id)
+
+
+def set_worker_environment(connection: Connection, worker_id: UUID, facts: EnvironmentFacts) -> WorkerIdentity:
+    """Say what the worker has become by loading its model: attempts from now on refer to it."""
+    environment_id = _enter_environment(connection, facts)
+    connection.execute(update(Worker).where(Worker.id == worker_id).values(environment_id=environment_id))
+    return WorkerIdentity(worker_id, environment_id)
+
+
+def _enter_environment(connection: Connection, facts: EnvironmentFacts) -> UUID:
+    print_ = facts.fingerprint()
+    connection.execute(
+        insert(Environment)
+        .values(id=new_id(), fingerprint=print_, **asdict(facts))
+        .on_conflict_do_nothing(index_elements=[Environment.fingerprint])
+    )
+    return connection.execute(select(Environment.id).where(Environment.fingerprint == print_)).scalar_one()
 
 
 def set_worker_state(connection: Connection, worker_id: UUID, state: WorkerState) -> None:

@@ -72,4 +72,4 @@ class Resident:
         finally:
             if counted and (peak := memory.peak_bytes()):
                 attempt.report.peak_memory_bytes = max(peak, attempt.report.peak_memory_bytes or 0)
-                attempt.report.peak_memory_kind = memory.KIND
+                attempt.report.peak_memory_kind = memory.kind()

@@ -22,7 +22,13 @@ from inpaint_core.settings import Settings
 from inpaint_core.status import WorkerState
 from inpaint_core.storage import ObjectStore
 from inpaint_db.migrate import require_current
-from inpaint_db.presence import register_worker, set_worker_state
+from inpaint_db.presence import (
+    EnvironmentFacts,
+    WorkerIdentity,
+    register_worker,
+    set_worker_environment,
+    set_worker_state,
+)
 from inpaint_db.session import Database
 
 from inpaint_worker.app import make_consumer, make_worker_app
@@ -62,7 +68,7 @@ def run_worker(settings: Settings, card: ModelCard, pipeline: Pipeline, store: O
             worker = register_worker(
                 connection,
                 card,
-                describe_environment(card),
+                describe_environment(card, settings),
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 version=package_version("inpaint-fleet") or "unknown",
@@ -88,6 +94,7 @@ def run_worker(settings: Settings, card: ModelCard, pipeline: Pipeline, store: O
             patiently(store.check, for_s=_SERVICES_PATIENCE_S)
             patiently(lambda: _check_broker(settings), for_s=_SERVICES_PATIENCE_S)
             resident.load()
+            worker = _now_loaded(database, worker, describe_environment(card, settings, pipeline.described()))
             runner = JobRunner(settings, database, store, worker, resident, heartbeat)
             return _consume(settings, card, database, runner, drain)
         finally:
@@ -123,6 +130,11 @@ def _check_schema(database: Database) -> None:
 def _check_broker(settings: Settings) -> None:
     with broker_errors(settings), connect_redis(settings) as redis:
         redis.ping()
+
+
+def _now_loaded(database: Database, worker: WorkerIdentity, facts: EnvironmentFacts) -> WorkerIdentity:
+    with database.begin() as connection:
+        return set_worker_environment(connection, worker.id, facts)
 
 
 def _say(database: Database, worker_id: UUID, state: WorkerState) -> None:

@@ -43,6 +43,9 @@ class Pipeline(Protocol):
     def load(self) -> None:
         """Bring the weights into memory. Called once, before everything else."""
 
+    def described(self) -> dict[str, object]:
+        """How the model is held, once it is loaded, as far as that can change a picture or its time."""
+
     def warm(self) -> None:
         """Run once on made-up input, so that the first job does not pay for compilation and lazy allocation."""
 

@@ -59,6 +59,15 @@ class DiffusersPipeline(ABC):
         if hasattr(self.pipe, "encode_prompt"):
             remember_prompts(self.pipe)
 
+    def described(self) -> dict[str, object]:
+        """Device, number format, savers, and the commits of its weights."""
+        weights = {
+            role: {"repo": self.card.weights[role].repo, "revision": found.revision}
+            for role, found in self.located.items()
+        }
+        held = self.runtime.described() if self.runtime is not None else {}
+        return {**held, "quantisation": self.card.quantisation, "weights": weights}
+
     def _place(self) -> None:
         assert self.runtime is not None  # noqa: S101  (load chose it)
         if self.runtime.offload:

@@ -27,6 +27,10 @@ class OpenCvPipeline:
         """There are no weights; OpenCV's own threads are limited, since jobs already overlap."""
         cv2.setNumThreads(2)
 
+    def described(self) -> dict[str, object]:
+        """Nothing but its method, which is the model's name."""
+        return {}
+
     def warm(self) -> None:
         """A small picture, so that OpenCV has initialised itself."""
         image = np.full((32, 32, 3), 127, np.uint8)
