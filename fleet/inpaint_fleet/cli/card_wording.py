@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,3 +47,26 @@ def weights(found: Weights) -> str:
     if found.gated:
         words.append(f"gated: accept its licence on {found.page}")
     return ", ".join(words)
+
+
+def markdown(cards: Iterable[ModelCard]) -> str:
+    """The catalogue as a table in Markdown: the one in docs/models.md."""
+    head = ("model", "architecture", "parameters", "released", "licence", "GPU memory", "paints at", "steps", "can")
+    rows = [head, ("---",) * len(head), *(_row(card) for card in cards)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+
+
+def _row(card: ModelCard) -> tuple[str, ...]:
+    steps = card.parameters.get("steps")
+    can = [
+        "prompt" if card.prompt != "ignored" else "",
+        "negative prompt" if card.negative_prompt else "",
+        "progress" if card.progress else "",
+        "exact repetition" if card.deterministic else "",
+    ]
+    name = f"`{card.name}`" + (" (retired)" if card.status == "retired" else "")
+    gated = " (gated)" if any(part.gated for part in card.weights.values()) else ""
+    return (
+        name, card.architecture, billions(card) or "–", str(card.released.year), card.licence + gated,
+        memory(card) or "–", area(card.size), str(steps.default) if steps else "–", ", ".join(filter(None, can)),
+    )  # fmt: skip

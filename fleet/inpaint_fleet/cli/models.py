@@ -16,11 +16,18 @@ app = typer.Typer(help="The models that jobs can be sent to.")
 
 
 @app.callback(invoke_without_command=True)
-def models(context: typer.Context, as_json: options.Json = False) -> None:
+def models(
+    context: typer.Context,
+    as_json: options.Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="A table in Markdown, for documents.")] = False,
+) -> None:
     """List the models that jobs can be sent to."""
     if context.invoked_subcommand is not None:
         return
     cards = _catalogue().values()
+    if as_markdown:
+        console.say(card_wording.markdown(cards).rstrip())
+        return
     if as_json:
         console.document([card.model_dump(mode="json") for card in cards])
         return
