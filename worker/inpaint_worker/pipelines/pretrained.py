@@ -1,0 +1,48 @@
+"""Reading a model from a folder in the hub's layout: safetensors only, this disk only, nobody else's code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from inpaint_core.card import ModelCard
+from inpaint_core.errors import WeightsMissing
+from inpaint_core.log import get_logger
+from safetensors import SafetensorError
+
+from inpaint_worker.pipelines.runtime import Runtime
+from inpaint_worker.pipelines.weights import Located
+
+log = get_logger("inpaint.worker")
+
+
+def read_pretrained(kind: Any, card: ModelCard, role: str, found: Located, runtime: Runtime, **parts: Any) -> Any:
+    """`kind.from_pretrained` for the weights that `card` names `role`, in the number format of `runtime`.
+
+    `parts` are passed on: components that come from elsewhere, None for those that are not wanted.
+    Raises `WeightsMissing` for a folder that lacks files or holds broken ones.
+    """
+    try:
+        return kind.from_pretrained(
+            found.folder,
+            variant=_variant(found.folder, card.weights[role].variant),
+            dtype=runtime.dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            **parts,
+        )
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+        raise WeightsMissing(
+            f"{found.folder} does not hold all of {card.weights[role].repo} that {card.name} needs ({reason}). Fetch "
+            f"it again: inpaint models pull {card.name}",
+            repo=card.weights[role].repo,
+        ) from error
+
+
+def _variant(folder: Path, wanted: str | None) -> str | None:
+    """The variant, if the folder has it. Older mirrors hold only the plain files; they are converted while read."""
+    if wanted is None or any(folder.rglob(f"*.{wanted}*.safetensors")):
+        return wanted
+    log.warning("variant_missing", folder=str(folder), variant=wanted, instead="the plain files, which are larger")
+    return None

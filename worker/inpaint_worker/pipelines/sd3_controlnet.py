@@ -1,0 +1,84 @@
+"""Stable Diffusion 3 with alimama's ControlNet for inpainting, which sees the masked picture and the mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers import SD3ControlNetModel, StableDiffusion3ControlNetInpaintingPipeline
+from inpaint_core.card import ModelCard
+from inpaint_core.settings import Settings
+from PIL import Image
+
+from inpaint_worker.arrays import Pixels
+from inpaint_worker.pipelines.base import Edit, StepCallback
+from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from inpaint_worker.pipelines.pretrained import read_pretrained
+from inpaint_worker.pipelines.runtime import Runtime
+
+#: The mask, next to the 16 channels of the masked picture. The released config.json may not say so.
+_MASK_CHANNELS = 1
+#: Bits by which the seed of the masked picture's encoding differs from the seed of the noise: else both would start
+#: from the same numbers.
+_OTHER_SEED = 0x5D3
+
+
+class SeededSd3ControlNet(StableDiffusion3ControlNetInpaintingPipeline):  # type: ignore[misc]
+    """Diffusers' pipeline, but repeatable: it draws the masked picture's encoding from torch's global generator."""
+
+    seed = 0
+
+    def prepare_image_with_mask(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """The conditioning, 1 or 2 x 17 x H/8 x W/8, drawn after `self.seed`; the global generator stays as it was."""
+        device = self._execution_device
+        devices = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(self.seed ^ _OTHER_SEED)
+            conditioning: torch.Tensor = super().prepare_image_with_mask(*args, **kwargs)
+        return conditioning
+
+
+class Sd3ControlNet(DiffusersPipeline):
+    """SD3 medium (`base`) and the ControlNet (`controlnet`)."""
+
+    def assemble(self, runtime: Runtime) -> Any:
+        """See `DiffusersPipeline`."""
+        controlnet = read_pretrained(
+            SD3ControlNetModel,
+            self.card,
+            "controlnet",
+            self.located["controlnet"],
+            runtime,
+            extra_conditioning_channels=_MASK_CHANNELS,
+        )
+        return read_pretrained(
+            SeededSd3ControlNet, self.card, "base", self.located["base"], runtime, controlnet=controlnet
+        )
+
+    def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
+        """See `DiffusersPipeline`."""
+        return {
+            "prompt": edit.prompt,
+            "negative_prompt": edit.negative_prompt or None,
+            "control_image": image,
+            "control_mask": mask,
+            "num_inference_steps": int(edit.parameters["steps"]),
+            "guidance_scale": float(edit.parameters["guidance"]),
+            "controlnet_conditioning_scale": float(edit.parameters["control_scale"]),
+            "max_sequence_length": int(edit.parameters["prompt_tokens"]),
+        }
+
+    def run(self, edit: Edit, on_step: StepCallback) -> Pixels:
+        """See `Pipeline`."""
+        self.pipe.seed = edit.seed
+        return super().run(edit, on_step)
+
+    def compile(self) -> None:
+        """Block by block: diffusers does not know which of SD3's repeat."""
+        for block in (*self.pipe.transformer.transformer_blocks, *self.pipe.controlnet.transformer_blocks):
+            block.compile(fullgraph=True)
+
+
+def build(card: ModelCard, settings: Settings) -> Sd3ControlNet:
+    """The pipeline of a card of SD3 with an inpainting ControlNet."""
+    return Sd3ControlNet(card, settings)
