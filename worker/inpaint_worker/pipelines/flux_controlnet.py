@@ -1,0 +1,84 @@
+"""FLUX.1 [dev] with alimama's ControlNet for inpainting, and with a LoRA that makes it quick (Turbo)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from inpaint_core.card import ModelCard
+from inpaint_core.errors import WeightsMissing
+from inpaint_core.settings import Settings
+from PIL import Image
+
+from inpaint_worker.pipelines.base import Edit
+from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from inpaint_worker.pipelines.flux_inpaint_controlnet import FluxInpaintControlNetModel
+from inpaint_worker.pipelines.flux_inpaint_pipeline import FluxInpaintControlNetPipeline
+from inpaint_worker.pipelines.pretrained import read_pretrained
+from inpaint_worker.pipelines.runtime import Runtime
+
+_LORA = "turbo"
+
+
+class FluxControlNet(DiffusersPipeline):
+    """`base`, steered by `controlnet`; `lora`, where the card has one, becomes part of the weights."""
+
+    def assemble(self, runtime: Runtime) -> Any:
+        """The LoRA is added once: a step then costs as much as without it."""
+        controlnet = self._controlnet(runtime)
+        base = self.located["base"]
+        pipe = read_pretrained(FluxInpaintControlNetPipeline, self.card, "base", base, runtime, controlnet=controlnet)
+        if "lora" in self.located:
+            if not runtime.offload:
+                pipe.to(runtime.device)  # where adding twelve billion numbers is quick
+            pipe.load_lora_weights(
+                self.located["lora"].folder,
+                weight_name=self.card.weights["lora"].file,
+                adapter_name=_LORA,
+                use_safetensors=True,
+                local_files_only=True,
+            )
+            pipe.fuse_lora(components=["transformer"], lora_scale=1.0)
+            pipe.unload_lora_weights()
+        return pipe
+
+    def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
+        """See `DiffusersPipeline`."""
+        return {
+            "prompt": edit.prompt,
+            "negative_prompt": edit.negative_prompt,
+            "image": image,
+            "mask_image": mask,
+            "num_inference_steps": int(edit.parameters["steps"]),
+            "guidance_scale": float(edit.parameters["guidance"]),
+            "controlnet_conditioning_scale": float(edit.parameters["control_scale"]),
+            "true_cfg_scale": float(edit.parameters["true_guidance"]),
+            "max_sequence_length": int(edit.parameters["prompt_tokens"]),
+        }
+
+    def _controlnet(self, runtime: Runtime) -> Any:
+        found = self.located["controlnet"]
+        try:
+            model, report = read_pretrained(
+                FluxInpaintControlNetModel, self.card, "controlnet", found, runtime, output_loading_info=True
+            )
+        except RuntimeError as error:  # shapes that differ
+            raise self._not_for_inpainting(str(error)) from error
+        # Of these diffusers would only warn, and fill with noise what is missing.
+        if differing := [*report["missing_keys"], *report["unexpected_keys"]]:
+            raise self._not_for_inpainting(f"{len(differing)} of its weights differ, such as {min(differing)}")
+        return model
+
+    def _not_for_inpainting(self, problem: str) -> WeightsMissing:
+        return WeightsMissing(
+            f"{self.card.name} needs a FLUX ControlNet for inpainting, which sees 68 features a token, and "
+            f"{self.card.weights['controlnet'].repo} is none: {problem[:300]}",
+            repo=self.card.weights["controlnet"].repo,
+        )
+
+
+def build(card: ModelCard, settings: Settings) -> FluxControlNet:
+    """The pipeline of a card of family `flux-controlnet`."""
+    if "lora" in card.weights:
+        import_module("peft")  # diffusers loads LoRAs through it: better missed here than after 34 GB are read
+    return FluxControlNet(card, settings)

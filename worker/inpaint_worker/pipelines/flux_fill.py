@@ -1,0 +1,76 @@
+"""FLUX.1 Fill: the mask and the masked picture are channels of the transformer's input.
+
+https://huggingface.co/black-forest-labs/FLUX.1-Fill-dev. In NF4 the transformer and T5 hold 4-bit weights.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diffusers import FluxFillPipeline, FluxTransformer2DModel
+from inpaint_core.card import ModelCard
+from inpaint_core.errors import DeviceTooSmall
+from inpaint_core.settings import Settings
+from PIL import Image
+from transformers import T5EncoderModel
+
+from inpaint_worker.pipelines.base import Edit
+from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from inpaint_worker.pipelines.pretrained import read_pretrained
+from inpaint_worker.pipelines.runtime import Runtime
+
+#: What the repository of 4-bit weights holds.
+_QUANTISED = {"transformer": FluxTransformer2DModel, "text_encoder_2": T5EncoderModel}
+
+
+class FluxFill(DiffusersPipeline):
+    """FLUX.1 Fill in bfloat16, or with weights that are quantised already."""
+
+    def assemble(self, runtime: Runtime) -> Any:
+        """Everything from `base`, and from `quantised` what it holds."""
+        given = self._quantised(runtime) if self.card.quantisation else {}
+        pipe = read_pretrained(FluxFillPipeline, self.card, "base", self.located["base"], runtime, **given)
+        if given and not runtime.offload:
+            # bitsandbytes has put the 4-bit parts on the GPU; the others are where they were read.
+            pipe.vae.to(runtime.device)
+            pipe.text_encoder.to(runtime.device)
+        return pipe
+
+    def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
+        """See `DiffusersPipeline`."""
+        return {
+            "prompt": edit.prompt,
+            "image": image,
+            "mask_image": mask,
+            "num_inference_steps": int(edit.parameters["steps"]),
+            "guidance_scale": float(edit.parameters["guidance"]),
+            "max_sequence_length": int(edit.parameters["prompt_tokens"]),
+            "strength": float(edit.parameters["strength"]),
+        }
+
+    def steps(self, edit: Edit) -> int:
+        """As diffusers counts: with less strength the first steps are left out."""
+        asked = int(edit.parameters["steps"])
+        return asked - int(max(asked - asked * float(edit.parameters["strength"]), 0))
+
+    def _quantised(self, runtime: Runtime) -> dict[str, Any]:
+        # The number format is named for T5 too. Without it T5 comes as float16, the masked picture takes that over, and
+        # the VAE refuses it.
+        try:
+            return {
+                part: read_pretrained(kind, self.card, "quantised", self.located["quantised"], runtime, subfolder=part)
+                for part, kind in _QUANTISED.items()
+            }
+        except RuntimeError as error:
+            if runtime.device != "cpu":
+                raise
+            raise DeviceTooSmall(
+                f"{self.card.name} holds 4-bit weights, which diffusers loads with a GPU only ({error}) Run it on one, "
+                "or the same model without quantisation.",
+                need_gb=self.card.gpu_memory_gb,
+            ) from error
+
+
+def build(card: ModelCard, settings: Settings) -> FluxFill:
+    """The pipeline of a card of family `flux-fill`."""
+    return FluxFill(card, settings)
