@@ -62,8 +62,10 @@ class FluxControlNet(DiffusersPipeline):
             model, report = read_pretrained(
                 FluxInpaintControlNetModel, self.card, "controlnet", found, runtime, output_loading_info=True
             )
-        except RuntimeError as error:  # shapes that differ
-            raise self._not_for_inpainting(str(error)) from error
+        except WeightsMissing as error:
+            if isinstance(error.__cause__, ValueError):  # shapes that differ
+                raise self._not_for_inpainting(str(error.__cause__)) from error
+            raise
         # Of these diffusers would only warn, and fill with noise what is missing.
         if differing := [*report["missing_keys"], *report["unexpected_keys"]]:
             raise self._not_for_inpainting(f"{len(differing)} of its weights differ, such as {min(differing)}")
