@@ -33,7 +33,7 @@ class Environment(Base):
 
     id: Mapped[UuidKey]
     fingerprint: Mapped[str] = mapped_column(unique=True)
-    device_kind: Mapped[str] = mapped_column(doc="cpu or cuda")
+    device_kind: Mapped[str] = mapped_column(doc="cpu, cuda, or api: a vendor's")
     device_name: Mapped[str]
     device_memory_bytes: Mapped[BigInt | None]
     driver_version: Mapped[str | None]

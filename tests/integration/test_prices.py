@@ -123,6 +123,28 @@ def test_an_api_is_paid_by_the_image_and_only_for_images_that_were_made(connecti
     assert job_row(connection, failed.job_id)["status"] == "failed"
 
 
+WINDOW = {"box": [0, 0, 64, 64], "size": [1024, 1024], "content": [1024, 1024]}
+
+
+def test_each_window_is_an_image_that_an_api_is_paid_for_even_if_a_later_one_failed(connection: Connection) -> None:
+    worker = make_worker(connection, device_kind="api", device_name="openai")
+    set_per_image(connection, MODEL, 0.04, valid_from=NOW - timedelta(days=1))
+    made = make_running(connection, worker=worker)
+    report = AttemptReport({"inference_s": 36}, steps_done=3, steps_total=3, windows=[WINDOW] * 3)
+    finish(connection, made, JobStatus.SUCCEEDED, report, [make_output(made)])
+    assert cost(connection, made) == (pytest.approx(0.12), None)
+    failed = make_running(connection, worker=worker)
+    report = AttemptReport({"inference_s": 36}, steps_done=2, steps_total=3, windows=[WINDOW] * 3)
+    finish(connection, failed, JobStatus.FAILED, report)
+    assert cost(connection, failed) == (pytest.approx(0.08), None)
+
+
+def test_without_a_price_of_its_images_the_cost_of_an_api_is_unknown(connection: Connection) -> None:
+    set_hourly(connection, "cpu", 100.0, valid_from=NOW - timedelta(days=1))
+    claimed = run(connection, device_kind="api", device_name="openai")
+    assert cost(connection, claimed) == (None, f"no price for an image of {MODEL}")
+
+
 @pytest.mark.parametrize(
     ("columns", "values", "constraint"),
     [

@@ -70,6 +70,11 @@ def test_the_whole_surface_is_there() -> None:
         (["db", "query", "SELECT 1", "--json", "--csv"], "Choose one of --json and --csv"),
         (["db", "downgrade", "-1"], "confirm it with --yes"),
         (["prices", "set", "cpu", "--usd-per-hour", "nan"], "usd-per-hour"),
+        (["prices", "set", "cpu"], "A price is either"),
+        (["prices", "set", "cpu", "--usd-per-image", "0.02"], "A price is either"),
+        (["prices", "set", "--model", "dall-e-2", "--usd-per-image", "0.02", "--device", "x"], "A price is either"),
+        (["prices", "set", "--model", "dall-e-2", "--usd-per-image", "inf"], "usd-per-image"),
+        (["prices", "set", "--model", "dalle", "--usd-per-image", "1"], "Did you mean dall-e-2"),
         (["status", "--watch", "--json"], "choose one"),
     ],
 )

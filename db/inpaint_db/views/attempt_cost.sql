@@ -4,7 +4,11 @@ SELECT a.job_id,
        a.number AS attempt,
        CASE
          WHEN a.status IN ('running', 'lost') THEN NULL
-         WHEN per_image.usd_per_image IS NOT NULL AND a.status = 'succeeded' THEN per_image.usd_per_image
+         -- An API is called once for each window, which is one step; a failed attempt has paid for those it had.
+         WHEN per_image.usd_per_image IS NOT NULL AND a.status = 'succeeded'
+         THEN per_image.usd_per_image * greatest(1, jsonb_array_length(a.windows))
+         WHEN per_image.usd_per_image IS NOT NULL AND e.device_kind = 'api'
+         THEN per_image.usd_per_image * coalesce(a.steps_done, 0)
          WHEN per_image.usd_per_image IS NOT NULL OR a.inference_s IS NULL THEN 0
          ELSE a.inference_s * hourly.usd_per_hour / 3600
        END AS cost_usd,
@@ -12,7 +16,8 @@ SELECT a.job_id,
          WHEN a.status = 'running' THEN 'still running'
          WHEN a.status = 'lost' THEN 'the worker was lost before it told'
          WHEN per_image.usd_per_image IS NULL AND a.inference_s IS NOT NULL AND hourly.usd_per_hour IS NULL
-         THEN 'no price for ' || e.device_kind || ' ' || e.device_name
+         THEN 'no price for ' || CASE e.device_kind WHEN 'api' THEN 'an image of ' || j.model
+                                                    ELSE e.device_kind || ' ' || e.device_name END
        END AS cost_unknown_reason
   FROM attempt a
   JOIN job j ON j.id = a.job_id
@@ -31,5 +36,5 @@ SELECT a.job_id,
 COMMENT ON VIEW attempt_cost IS 'One row per attempt: its cost, derived from the price in force when it started.';
 COMMENT ON COLUMN attempt_cost.job_id IS 'The job.';
 COMMENT ON COLUMN attempt_cost.attempt IS 'Number of the attempt, from 1.';
-COMMENT ON COLUMN attempt_cost.cost_usd IS 'US dollars: seconds on the device times its price, or the price of the image; 0 if neither was used. NULL: unknown.';
+COMMENT ON COLUMN attempt_cost.cost_usd IS 'US dollars: seconds on the device times its price, or the price of an image times those it made; 0 if neither was used. NULL: unknown.';
 COMMENT ON COLUMN attempt_cost.cost_unknown_reason IS 'Why cost_usd is NULL.';
