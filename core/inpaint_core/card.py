@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from inpaint_core.errors import ModelRetired, ParameterInvalid, PromptRequired
 from inpaint_core.job import JobRequest, ParameterValue
@@ -83,10 +83,12 @@ class ModelCard(BaseModel):
     licence: str
     released: date
     status: Literal["active", "retired"] = "active"
-    #: What took the place of a retired model, for people to read. A deployment may serve the card by it.
+    #: What took the place of a retired model, for people to read: another card, or a model of the same vendor's API.
     substitute: str | None = None
 
     device: Literal["cpu", "cuda", "api"]
+    #: A deployment's own choice, never the package's: the model of the API that does what this one was asked for.
+    serve_by: str | None = None
     gpu_memory_gb: Annotated[float | None, Field(gt=0, description="What a worker needs to begin, 10^9 bytes")] = None
     dtype: Literal["float16", "bfloat16", "float32"] | None = None
     quantisation: Literal["nf4"] | None = None
@@ -103,11 +105,41 @@ class ModelCard(BaseModel):
     options: dict[str, str] = Field(default_factory=dict)
     parameters: dict[str, Parameter] = Field(default_factory=dict)
 
+    @field_validator("serve_by")
+    @classmethod
+    def _only_by_an_api(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("device") != "api":
+            raise ValueError("only a model with device 'api' can be served by another; leave it out")
+        return value
+
+    @property
+    def served(self) -> bool:
+        """Whether workers may serve it and jobs be sent to it."""
+        return self.status == "active" or self.serve_by is not None
+
+    @property
+    def api_model(self) -> str | None:
+        """What a vendor's API is asked for, which `serve_by` may change; None for models that run here."""
+        return (self.serve_by or self.options.get("model", self.name)) if self.device == "api" else None
+
+    def require_served(self) -> None:
+        """Raise `ModelRetired` unless it is served."""
+        if self.served:
+            return
+        if self.substitute is None:
+            hint = "See `inpaint models` for others."
+        elif self.device == "api":
+            hint = (
+                f"Its vendor offers {self.substitute} instead: whoever runs the fleet may serve {self.name} by it, "
+                f'with [models.{self.name}] serve_by = "{self.substitute}" in the file of INPAINT_CATALOGUE.'
+            )
+        else:
+            hint = f"Use {self.substitute} instead."
+        raise ModelRetired(f"{self.name} is retired and no longer served. {hint}", model=self.name)
+
     def check(self, request: JobRequest) -> None:
         """Raise unless the model can carry out `request`."""
-        if self.status == "retired":
-            hint = f"Use {self.substitute} instead." if self.substitute else "See `inpaint models` for others."
-            raise ModelRetired(f"{self.name} is retired and no longer served. {hint}", model=self.name)
+        self.require_served()
         if self.prompt is PromptUse.REQUIRED and not request.prompt.strip():
             raise PromptRequired(
                 f"{self.name} repaints after a prompt, and the request has none. Say what belongs in the masked area.",

@@ -101,6 +101,25 @@ def test_a_retired_model_names_its_substitute() -> None:
         make_card(status="retired").check(make_request())
 
 
+def test_a_retired_model_of_an_api_tells_operators_how_to_serve_it() -> None:
+    card = load_catalogue().card("dall-e-2")
+    with pytest.raises(ModelRetired, match=r"offers gpt-image-2 instead.*\[models.dall-e-2\] serve_by = .gpt-image-2."):
+        card.check(make_request(model="dall-e-2", prompt="a cat"))
+    assert (card.served, card.api_model) == (False, "dall-e-2")
+
+
+def test_a_retired_model_that_a_deployment_serves_by_another_takes_jobs() -> None:
+    card = ModelCard.model_validate(load_catalogue().card("dall-e-2").model_dump() | {"serve_by": "gpt-image-2"})
+    card.check(make_request(model="dall-e-2", prompt="a cat"))
+    assert (card.served, card.status, card.api_model) == (True, "retired", "gpt-image-2")
+    assert load_catalogue().card("opencv-telea").api_model is None
+
+
+def test_only_a_model_of_an_api_can_be_served_by_another() -> None:
+    with pytest.raises(ValidationError, match="only a model with device 'api'"):
+        make_card(status="retired", serve_by="opencv-ns")
+
+
 @pytest.mark.parametrize("name", ["", "With Capitals", "-dash-first", "under_score", "a" * 64])
 def test_a_name_that_could_not_be_a_queue_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
@@ -132,5 +151,6 @@ def test_a_name_like_no_other_gets_the_whole_list() -> None:
 @pytest.mark.parametrize("name", list(load_catalogue()))
 def test_a_substitute_is_a_model_that_is_served(name: str) -> None:
     card = load_catalogue().card(name)
-    if card.substitute is not None:
+    # A vendor's own substitute is no card: it is what `serve_by` may name.
+    if card.substitute is not None and card.device != "api":
         assert load_catalogue().card(card.substitute).status == "active"

@@ -13,7 +13,7 @@ from uuid import UUID
 from celery.signals import worker_shutting_down
 from inpaint_core.card import ModelCard
 from inpaint_core.catalogue import load_catalogue
-from inpaint_core.errors import InpaintError, ModelRetired, StepHung
+from inpaint_core.errors import InpaintError, StepHung
 from inpaint_core.log import get_logger
 from inpaint_core.patience import patiently
 from inpaint_core.queues import broker_errors, connect_redis
@@ -53,8 +53,7 @@ log = get_logger("inpaint.worker")
 def serve(settings: Settings, model: str) -> int:
     """Serve `model` until SIGTERM or SIGINT; the exit status. Raises an `InpaintError` if it cannot begin."""
     card = load_catalogue(settings.catalogue).card(model)
-    if card.status == "retired":
-        raise ModelRetired(f"{model} is retired; there is nothing to serve.", model=model)
+    card.require_served()
     return run_worker(settings, card, build_pipeline(card, settings), S3Store(settings))
 
 

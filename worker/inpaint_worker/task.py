@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
+from inpaint_core.card import ModelCard
 from inpaint_core.edit import EditOptions, MaskShapes
 from inpaint_core.errors import (
     GpuOutOfMemory,
@@ -152,7 +153,8 @@ class JobRunner:
     def _paint(self, attempt: Attempt, canvas: Canvas) -> None:
         """Window by window: a later one sees what was painted in those before it."""
         job, pipeline = attempt.claimed, self.resident.pipeline
-        parameters = attempt.report.parameters = pipeline.card.resolve(job.parameters)
+        parameters = pipeline.card.resolve(job.parameters)
+        attempt.report.parameters = {**parameters, **_asked_for(pipeline.card)}
         saver, count = _ran_out_of_memory(job), len(canvas.windows)
         for number in range(count):
             with attempt.phase("prepare"):
@@ -198,6 +200,11 @@ def _understood(kind: type[_Model], stored: dict[str, Any]) -> _Model:
             f"The job was submitted by a newer version than this worker's: it does not understand {names or 'it'}. "
             "Upgrade the worker; the job waits for one that does."
         ) from None
+
+
+def _asked_for(card: ModelCard) -> dict[str, str]:
+    """A job's model and the one that an API was asked for may differ: the record names both."""
+    return {"api_model": card.api_model} if card.api_model is not None else {}
 
 
 def _measures(result: Result) -> dict[str, Any]:

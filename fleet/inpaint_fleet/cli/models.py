@@ -64,8 +64,9 @@ def show(
         return
     facts = (
         ("name", card.name), ("title", card.title), ("summary", card.summary), ("status", card.status),
-        ("substitute", card.substitute), ("queue", queue_name(card.name)), ("device", card.device),
-        ("GPU memory", card_wording.memory(card) or None), ("number format", card_wording.number_format(card)),
+        ("substitute", card.substitute), ("served by", card.serve_by), ("queue", queue_name(card.name)),
+        ("device", card.device), ("GPU memory", card_wording.memory(card) or None),
+        ("number format", card_wording.number_format(card)),
         ("prompt", card.prompt.value), ("negative prompt", "yes" if card.negative_prompt else "no"),
         ("sizes", edit_wording.size_rule(card.size)),
         ("progress", "step by step" if card.progress else "none"),
