@@ -109,5 +109,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.developer: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "==> installing the fleet and what its tests need"
 	@$(PIP) 'pip>=25.1'
-	@$(PIP) --constraint constraints.txt --group dev --editable '.[worker,local,flower,benchmark]'
+	@$(PIP) --constraint constraints.txt --group dev --editable '.[worker,openai,local,flower,benchmark]'
 	@touch $@ $(VENV)/.installed

@@ -2,11 +2,12 @@
 
 InpaintError
  ├─ RetryableError            the same job may succeed later: it goes back to its queue after a pause
- │   ├─ ServiceUnavailable        Redis, Postgres or S3 did not answer (`service`, `address`)
+ │   ├─ ServiceUnavailable        Redis, Postgres, S3 or a vendor's API did not answer (`service`, `address`)
  │   │   ├─ BrokerUnavailable
  │   │   ├─ DatabaseUnavailable
  │   │   └─ StorageUnavailable
  │   ├─ GpuOutOfMemory            the job needs more GPU memory than is free
+ │   ├─ AnswerUnusable            a vendor's API did not answer in time, or with something else than a picture
  │   └─ PreservationFailed        pixels outside the edit region would have changed; nothing was stored
  ├─ RequestError              the same request fails again: the job is refused or failed, with a remedy
  │   ├─ InvalidRequest            a field is missing, unknown or out of range (`field`)
@@ -25,6 +26,7 @@ InpaintError
  │   │   ├─ ColouredMask, ShadedMask     a picture, given as a mask
  │   │   ├─ NoTransparency            transparency was to be the mask, and there is none
  │   │   └─ MaskOutside               a box or polygon lies beside the picture
+ │   ├─ ContentRefused            a vendor's content policy forbids the edit
  │   ├─ InputNotFound             a local file that does not exist
  │   ├─ ObjectNotFound            an object that the bucket does not hold
  │   ├─ ObjectChanged             an object whose bytes are no longer those that were submitted
@@ -112,6 +114,12 @@ class GpuOutOfMemory(RetryableError):
     """The job needs more GPU memory than is free."""
 
     code = "gpu_out_of_memory"
+
+
+class AnswerUnusable(RetryableError):
+    """A vendor's API gave no answer in time, or none that can be used."""
+
+    code = "answer_unusable"
 
 
 class PreservationFailed(RetryableError):
@@ -228,6 +236,12 @@ class MaskOutside(ImageError):
     """A box or polygon of the mask lies beside the picture."""
 
     code = "mask_outside"
+
+
+class ContentRefused(RequestError):
+    """The content policy of the model's vendor forbids the edit."""
+
+    code = "content_refused"
 
 
 class InputNotFound(RequestError):

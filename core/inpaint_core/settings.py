@@ -97,6 +97,11 @@ class Settings(BaseSettings):
     offload: Literal["auto", "never", "always"] = Field(
         "auto", description="Keep only the part of a model on the GPU that works; auto: where it does not fit"
     )
+    openai_api_key: SecretStr | None = Field(None, description="Key of OpenAI's API, for models that are reached by it")
+    openai_base_url: str = Field(
+        "https://api.openai.com/v1", description="Address of OpenAI's API, or of a gateway to it"
+    )
+    openai_timeout_s: Seconds = Field(120, description="Longest wait for an answer of OpenAI, before it is asked again")
     worker_threads: int = Field(2, ge=1, le=16, description="Jobs in hand at once; one of them uses the GPU")
     grace_s: Seconds = Field(60, description="How long a stopping worker may finish the job it runs")
     step_timeout_s: Seconds = Field(300, description="A step without progress for this long ends the worker process")
@@ -177,6 +182,27 @@ class Settings(BaseSettings):
             raise ValueError("must be http://host:port or https://host:port")
         if parts.path.strip("/") or parts.username:
             raise ValueError("must be only scheme, host and port; keys go to INPAINT_S3_ACCESS_KEY and _SECRET_KEY")
+        return value.rstrip("/")
+
+    @field_validator("openai_api_key")
+    @classmethod
+    def _one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        # It becomes a header; a line break from a file that holds it would end up in an error of the HTTP library.
+        if value is None:
+            return None
+        key = value.get_secret_value().strip()
+        if not re.fullmatch(r"[!-~]+", key):
+            raise ValueError("must be one word of ASCII letters, digits and signs, without quotes or spaces around it")
+        return SecretStr(key)
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _http_with_path(cls, value: str) -> str:
+        parts = _split_url(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be http:// or https://, a host and a path, as in https://api.openai.com/v1")
+        if parts.username or parts.password:
+            raise ValueError("must have no user or password in it; the key goes to INPAINT_OPENAI_API_KEY")
         return value.rstrip("/")
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
 #: Names whose value never appears in a message.
-_SECRET_WORDS = ("secret", "password", "token", "redis_url", "postgres_url")
+_SECRET_WORDS = ("secret", "password", "token", "api_key", "redis_url", "postgres_url")
 
 
 def explain_validation(error: ValidationError, model: type[BaseModel]) -> SettingsInvalid:
@@ -29,8 +29,8 @@ def explain_validation(error: ValidationError, model: type[BaseModel]) -> Settin
         if not name:
             sentences.append(problem + ".")
             continue
-        # Somebody may have written keys into a URL that takes none.
-        secret = any(word in name for word in _SECRET_WORDS) or "@" in str(item["input"])
+        # Somebody may have written keys into a URL that takes none, before its host or after its path.
+        secret = any(word in name for word in _SECRET_WORDS) or any(sign in str(item["input"]) for sign in "@?")
         found = "(hidden)" if secret else repr(item["input"])
         field = model.model_fields.get(name)
         about = f" ({field.description})" if field and field.description else ""

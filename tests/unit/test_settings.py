@@ -121,6 +121,8 @@ def test_settings_cannot_be_changed_after_they_were_read() -> None:
         ("S3_URL", "minio:9000", "must be http://host:port or https://host:port"),
         ("S3_URL", "http://minio:9000/bucket", "only scheme, host and port"),
         ("S3_URL", "http://minio:99999", "number up to 65535"),
+        ("OPENAI_BASE_URL", "api.openai.com", "https://api.openai.com/v1"),
+        ("OPENAI_TIMEOUT_S", "0", "greater than 0"),
         ("S3_BUCKET", "a", "must have 3 to 63 small letters"),
     ],
 )
@@ -151,6 +153,9 @@ def test_several_wrong_values_are_all_named(monkeypatch: pytest.MonkeyPatch) -> 
         ("REDIS_URL", "redis:///0", "must name a host"),
         ("POSTGRES_URL", f"mysql://user:{PASSWORD}@db/inpaint", "must begin with postgresql:// or postgres://"),
         ("S3_URL", f"http://user:{PASSWORD}@minio:9000", "keys go to INPAINT_S3_ACCESS_KEY"),
+        ("OPENAI_BASE_URL", f"https://user:{PASSWORD}@gateway/v1", "the key goes to INPAINT_OPENAI_API_KEY"),
+        ("OPENAI_BASE_URL", f"https://gateway/v1?key={PASSWORD}", "a host and a path"),
+        ("OPENAI_API_KEY", f"'{PASSWORD}' # mine", "must be one word"),
     ],
 )
 def test_a_wrong_url_is_explained_without_the_password_in_it(
@@ -162,6 +167,14 @@ def test_a_wrong_url_is_explained_without_the_password_in_it(
     assert f"INPAINT_{name} is (hidden)" in caught.value.message
     assert fix in caught.value.message
     assert PASSWORD not in str(caught.value) + repr(caught.value) + repr(caught.value.facts)
+
+
+def test_a_key_from_a_file_loses_its_line_break_and_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INPAINT_OPENAI_API_KEY", f"sk-{PASSWORD}\n")
+    settings = load_settings()
+    assert settings.openai_api_key is not None
+    assert settings.openai_api_key.get_secret_value() == f"sk-{PASSWORD}"
+    assert PASSWORD not in repr(settings) + repr(shown(settings))
 
 
 def test_a_lease_must_last_three_heartbeats() -> None:
