@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
-from contract import PipelineContract, paint, small_card
+from contract import PipelineContract, Stopped, paint, small_card
 from diffusers import FluxControlNetModel, FluxTransformer2DModel
 from inpaint_core.errors import MissingExtra, WeightsMissing
 from inpaint_core.settings import load_settings
@@ -53,6 +53,29 @@ class TestFluxControlNet(PipelineContract):
         edit = self.edit(pipeline, parameters={"control_scale": 0})
         other = replace(edit, image=255 - edit.image)
         assert np.array_equal(paint(pipeline, edit), paint(pipeline, other))
+
+    def test_only_as_much_of_a_prompt_is_read_as_asked(self, pipeline: FluxControlNet) -> None:
+        long = "a red cup on a table " * 4
+        short, whole = ({"prompt": long, "parameters": {"prompt_tokens": tokens}} for tokens in (16, 64))
+        assert not np.array_equal(
+            paint(pipeline, self.edit(pipeline, **short)), paint(pipeline, self.edit(pipeline, **whole))
+        )
+
+    def test_after_an_exception_the_gpu_is_made_as_empty_as_after_a_picture(
+        self, pipeline: FluxControlNet, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        emptied: list[bool] = []
+        monkeypatch.setattr(pipeline.pipe, "maybe_free_model_hooks", lambda: emptied.append(True))
+
+        def stop(done: int, total: int) -> None:
+            if done == 2:
+                raise Stopped
+
+        paint(pipeline, self.edit(pipeline))
+        assert len(emptied) == 1
+        with pytest.raises(Stopped):
+            pipeline.run(self.edit(pipeline), stop)
+        assert len(emptied) == 2
 
     def test_a_negative_prompt_is_for_guidance_above_one(self, pipeline: FluxControlNet) -> None:
         plain = self.edit(pipeline)

@@ -76,6 +76,12 @@ def test_without_true_guidance_it_is_the_loop_of_diffusers(pipe: Any, scene: tup
     torch.testing.assert_close(_paint(pipe, scene), _paint_with_diffusers(pipe, scene), rtol=0, atol=1e-5)
 
 
+def test_without_true_guidance_a_step_costs_one_call_of_each(pipe: Any, scene: tuple[Image.Image, Image.Image]) -> None:
+    with _watching(pipe.controlnet) as told, _watching(pipe.transformer) as painted:
+        _paint(pipe, scene, steps=3)
+    assert len(told) == len(painted) == 3
+
+
 def test_with_true_guidance_the_controlnet_reads_both_prompts(
     pipe: Any, scene: tuple[Image.Image, Image.Image]
 ) -> None:

@@ -102,14 +102,20 @@ class DiffusersPipeline(ABC):
         mask = Image.fromarray(np.where(edit.region, np.uint8(255), np.uint8(0)))
         with gpu_errors(self.card), _Savers(self.pipe, edit.save_memory), torch.inference_mode():
             on_step(0, self.steps(edit))
-            result = self.pipe(
-                **self.arguments(edit, image, mask),
-                **self.callbacks(edit, on_step),
-                height=height,
-                width=width,
-                generator=generator(edit.seed),
-                output_type="pil",
-            )
+            try:
+                result = self.pipe(
+                    **self.arguments(edit, image, mask),
+                    **self.callbacks(edit, on_step),
+                    height=height,
+                    width=width,
+                    generator=generator(edit.seed),
+                    output_type="pil",
+                )
+            except BaseException:
+                # An offloaded pipeline does this at the end of a call. Without, the part that worked last stays on the
+                # GPU, and the next job's text encoders find no room beside it.
+                self.pipe.maybe_free_model_hooks()
+                raise
         painted: Image.Image = result.images[0]
         return np.asarray(painted.convert("RGB"), np.uint8)
 
