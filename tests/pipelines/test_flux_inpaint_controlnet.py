@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import math
@@ -108,6 +109,32 @@ def test_it_paints_what_the_published_loop_paints(
 def test_diffusers_paints_something_else_with_true_guidance(pipe: Any, scene: tuple[Image.Image, Image.Image]) -> None:
     ours, theirs = _paint(pipe, scene, true_guidance=3.5), _paint_with_diffusers(pipe, scene, true_guidance=3.5)
     assert (ours - theirs).abs().max() > 0.01
+
+
+def test_it_paints_about_the_same_in_bfloat16(pipe: Any, scene: tuple[Image.Image, Image.Image]) -> None:
+    whole = _paint(pipe, scene, true_guidance=2)
+    parts = {
+        name: copy.deepcopy(part).to(torch.bfloat16) if isinstance(part, torch.nn.Module) else part
+        for name, part in pipe.components.items()
+    }
+    half = FluxInpaintControlNetPipeline(**parts)
+    half.set_progress_bar_config(disable=True)
+    latents = _paint(half, scene, true_guidance=2)
+    assert latents.dtype == torch.bfloat16
+    assert (latents.float() - whole).norm() / whole.norm() < 0.05
+
+
+def test_it_paints_the_same_when_parts_take_turns_on_the_device(
+    pipe: Any, scene: tuple[Image.Image, Image.Image]
+) -> None:
+    whole = _paint(pipe, scene, true_guidance=2)
+    turns = FluxInpaintControlNetPipeline(**pipe.components)
+    turns.set_progress_bar_config(disable=True)
+    turns.enable_model_cpu_offload(device="cpu")
+    try:
+        assert torch.equal(_paint(turns, scene, true_guidance=2), whole)
+    finally:
+        turns.remove_all_hooks()
 
 
 def test_a_picture_of_another_size_is_refused(pipe: Any, scene: tuple[Image.Image, Image.Image]) -> None:

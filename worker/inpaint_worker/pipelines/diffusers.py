@@ -51,7 +51,8 @@ class DiffusersPipeline(ABC):
         self.located = {role: locate(self.card, role, self._settings) for role in self.card.weights}
         for role, found in self.located.items():
             log.info("weights_found", role=role, revision=found.revision)
-            read_ahead(found.folder, self.card.weights[role].variant)
+            weights = self.card.weights[role]
+            read_ahead(found.folder, weights.variant, folders=weights.folders)
         with gpu_errors(self.card):
             self.pipe = self.assemble(self.runtime)
             self._place()

@@ -86,9 +86,18 @@ def patterns(weights: Weights) -> list[str]:
     return ["*.json", *(f"{folder}/{wanted}" for folder in weights.folders for wanted in _WANTED)]
 
 
-def read_ahead(folder: Path, variant: str | None, told: Callable[[int], None] = lambda _bytes: None) -> None:
-    """Read all weights once, one after the other: loading then finds them in memory instead of seeking on the disk."""
-    for file in sorted(folder.rglob("*.safetensors")):
+def read_ahead(
+    folder: Path,
+    variant: str | None,
+    told: Callable[[int], None] = lambda _bytes: None,
+    folders: tuple[str, ...] = (),
+) -> None:
+    """Read all weights once, one after the other: loading then finds them in memory instead of seeking on the disk.
+
+    `folders`: only these of it. Another card may have fetched more of the repository.
+    """
+    wanted = [folder / name for name in folders] or [folder]
+    for file in sorted(file for part in wanted for file in part.rglob("*.safetensors")):
         if variant is not None and f".{variant}." not in file.name:
             continue
         with file.open("rb") as opened:
