@@ -186,7 +186,7 @@ def test_where_transparency_is_the_mask_the_inside_becomes_opaque_and_the_outsid
     form: str, size: tuple[int, int], edit: EditOptions, rule: SizeRule, seed: int
 ) -> None:
     picture = make_picture(form, *size, seed)
-    assert picture.alpha is not None
+    assume(picture.alpha is not None)  # a WebP that is opaque by chance is stored without
     clearness = 255 - (np.rint(picture.alpha / 257) if picture.alpha.dtype == np.uint16 else picture.alpha)
     mask = clearness >= edit.threshold
     assume(mask.any() and not mask.all())
