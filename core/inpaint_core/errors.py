@@ -32,7 +32,8 @@ InpaintError
  │   ├─ JobNotFound
  │   └─ JobFailed                 raised by the client when a job that it waits for did not succeed
  ├─ OperatorError             nothing is wrong with the job; somebody has to set something up
- │   ├─ SettingsInvalid, NotConfigured, AccessDenied, SchemaBehind, StackError, DiskFull, MissingExtra
+ │   ├─ SettingsInvalid, NotConfigured, AccessDenied, SchemaBehind, StackError, DiskFull, MissingExtra,
+ │   └─ WorkerBehind                      the job asks for what only a newer worker understands
  └─ WorkerMustExit            the process cannot be trusted any more: it exits, its supervisor starts a new one
      ├─ GpuContextBroken
      └─ StepHung
@@ -313,6 +314,12 @@ class DiskFull(OperatorError):
     """The disk is full."""
 
     code = "disk_full"
+
+
+class WorkerBehind(OperatorError):
+    """The job was submitted by a newer version than the worker's."""
+
+    code = "worker_behind"
 
 
 class MissingExtra(OperatorError):

@@ -12,6 +12,7 @@ from inpaint_core.settings import Settings
 from inpaint_core.status import JobStatus
 from inpaint_db.claims import AttemptReport, finish
 from inpaint_db.migrate import downgrade, upgrade
+from inpaint_db.queries import retry_jobs
 from inpaint_db.session import Database
 from sqlalchemy import Connection, text
 
@@ -73,14 +74,29 @@ def test_jobs_that_wait_or_run_with_what_the_old_schema_cannot_say_fail_and_stay
 
 def test_what_ended_is_kept_as_far_as_the_old_schema_can_say_it(live: Database, empty_database: Settings) -> None:
     with live.begin() as connection:
-        gone = [ended(connection, status, mask=mask)
-                for status in (JobStatus.SUCCEEDED, JobStatus.CANCELED) for mask in ("alpha", SHAPES)]  # fmt: skip
+        gone = [ended(connection, JobStatus.SUCCEEDED, mask=mask) for mask in ("alpha", SHAPES)]
+        canceled = [ended(connection, JobStatus.CANCELED, mask=mask) for mask in ("alpha", SHAPES)]
         plain, grown = ended(connection, JobStatus.SUCCEEDED), ended(connection, JobStatus.SUCCEEDED, edit={"grow": 3})
         failed = ended(connection, JobStatus.FAILED, mask="alpha")
     downgrade(empty_database, BEFORE)
-    kept = {plain: "succeeded", grown: "succeeded", failed: "failed"}
+    kept = {plain: "succeeded", grown: "succeeded", failed: "failed"} | dict.fromkeys(canceled, "failed")
     assert statuses(live) == kept and not set(gone) & set(kept)
     with live.read() as connection:
         assert row(connection, "output", job_id=plain)["kind"] == "result"
     upgrade(empty_database)
     assert statuses(live) == kept
+
+
+def test_no_retry_brings_back_what_the_old_schema_could_not_say(live: Database, empty_database: Settings) -> None:
+    with live.begin() as connection:
+        edit = {"polarity": "black"}
+        jobs = [
+            make_job(connection, edit=edit),
+            make_job(connection, mask="alpha"),
+            ended(connection, JobStatus.CANCELED, edit=edit),
+            ended(connection, JobStatus.FAILED, edit=edit),
+        ]
+    downgrade(empty_database, BEFORE)
+    upgrade(empty_database)
+    with live.begin() as connection:
+        assert retry_jobs(connection, jobs) == []

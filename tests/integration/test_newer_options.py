@@ -42,7 +42,7 @@ def test_they_go_back_to_their_queue_without_counting_as_failures_and_say_what_t
     assert until(slow_client, plain, ended).status is JobStatus.SUCCEEDED
     for name, (column, _, unknown) in NEWER.items():
         view = until(slow_client, jobs[name], lambda view: view.status is JobStatus.QUEUED and view.attempt >= 1)
-        assert (name, view.failures, view.error_code) == (name, 0, "operator")
+        assert (name, view.failures, view.error_code) == (name, 0, "worker_behind")
         assert f"it does not understand {unknown}" in str(view.error_message)
         assert "Upgrade the worker; the job waits for one that does." in str(view.error_message)
         assert {status for _, status in attempts(database, jobs[name])} == {"released"}

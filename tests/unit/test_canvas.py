@@ -147,3 +147,11 @@ def test_nothing_is_warned_of_after_a_hard_one() -> None:
     picture = make_image().convert("RGBA")
     picture.paste((0, 0, 0, 0), (30, 20, 60, 44))
     assert opened(encode(picture), None).warnings == []
+
+
+@pytest.mark.parametrize("profile", [b"", rgb_profile()])
+def test_a_pipeline_that_writes_into_what_it_is_given_is_measured_by_what_it_was_given(profile: bytes) -> None:
+    data = write_png(FLAT[..., :3], RGB, profile=profile)
+    writing, careful = opened(data), opened(data)
+    assert stored(writing, in_place=True) == stored(careful)
+    assert writing.raw == careful.raw

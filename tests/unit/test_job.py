@@ -241,3 +241,7 @@ def test_what_is_wrong_with_the_message_itself_is_named_too() -> None:
     with pytest.raises(ValidationError) as caught:
         JobMessage.model_validate({"version": 1, "request": "a sofa"})
     assert explain_request(caught.value).message.startswith("request: must be a valid dictionary")
+
+
+def test_the_field_of_a_message_is_named_without_the_message() -> None:
+    assert refused_message(seed=-1).facts["field"] == "seed"
