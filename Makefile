@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up down status test lint types unit integration acceptance packaging docker-check chaos chaos-baseline soak bench-geometry bench-queue \
+.PHONY: help demo up down status test lint types unit pipelines integration acceptance packaging docker-check chaos chaos-baseline soak bench-geometry bench-queue \
 	pictures format schema clean
 
 help:  ## Show what there is to make
@@ -31,7 +31,7 @@ status: $(VENV)/.installed  ## Show queues, workers, last jobs and disk
 
 # --- for developers --------------------------------------------------------------------------------------------------
 
-test: lint types unit integration chaos acceptance packaging docker-check  ## Run every check and test, as CI does
+test: lint types unit pipelines integration chaos acceptance packaging docker-check  ## Run every check and test, as CI does
 	@echo "Every check and test has passed."
 
 lint: $(VENV)/.developer  ## Style, formatting and layers
@@ -47,6 +47,10 @@ types: $(VENV)/.developer  ## Types (mypy, strict)
 unit: $(VENV)/.developer  ## Tests that need no server
 	@echo "==> unit tests"
 	@$(BIN)/pytest tests/unit -q $(PYTEST_ARGS)
+
+pipelines: $(VENV)/.developer  ## Every model with tiny weights, on the CPU
+	@echo "==> pipeline tests"
+	@$(BIN)/pytest tests/pipelines -q $(PYTEST_ARGS)
 
 integration: $(VENV)/.developer  ## Tests on a real Redis, Postgres and S3, which they start
 	@echo "==> integration tests"
@@ -109,5 +113,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.developer: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "==> installing the fleet and what its tests need"
 	@$(PIP) 'pip>=25.1'
-	@$(PIP) --constraint constraints.txt --group dev --editable '.[worker,openai,local,flower,benchmark]'
+	@$(PIP) --constraint constraints.txt --group dev --editable '.[diffusers,openai,local,flower,benchmark]'
 	@touch $@ $(VENV)/.installed

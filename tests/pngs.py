@@ -25,6 +25,7 @@ def write_png(
     palette: Samples | None = None,
     transparent: bytes = b"",
     profile: bytes = b"",
+    gamma: float = 0,
     orientation: int = 1,
     interlaced: bool = False,
     last: bytes = b"",
@@ -34,6 +35,8 @@ def write_png(
     parts = [_SIGNATURE, _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, int(interlaced)))]
     if profile:
         parts.append(_chunk(b"iCCP", b"by hand\0\0" + zlib.compress(profile)))
+    if gamma:
+        parts.append(_chunk(b"gAMA", struct.pack(">I", round(gamma * 100_000))))
     if orientation != 1:
         parts.append(_chunk(b"eXIf", exif(orientation)))
     if palette is not None:

@@ -18,8 +18,12 @@ def write_tiff(
     profile: bytes = b"",
     extra: int | None = None,
     big_endian: bool = False,
+    ink: bool = False,
 ) -> bytes:
-    """A TIFF of uint8 or uint16, H x W or H x W x C. `extra`: 0 unspecified, 1 premultiplied, 2 transparency."""
+    """A TIFF of uint8 or uint16, H x W or H x W x C. `extra`: 0 unspecified, 1 premultiplied, 2 transparency.
+
+    `ink`: the four channels are CMYK.
+    """
     order = ">" if big_endian else "<"
     height, width = samples.shape[:2]
     channels = 1 if samples.ndim == 2 else samples.shape[2]
@@ -30,7 +34,7 @@ def write_tiff(
         (257, _LONG, [height]),
         (258, _SHORT, [bits] * channels),
         (259, _SHORT, [1]),
-        (262, _SHORT, [1 if channels <= 2 else 2]),
+        (262, _SHORT, [5 if ink else 1 if channels <= 2 else 2]),
         (273, _LONG, [8]),
         (274, _SHORT, [orientation]),
         (277, _SHORT, [channels]),

@@ -35,6 +35,7 @@ InpaintError
  │   └─ JobFailed                 raised by the client when a job that it waits for did not succeed
  ├─ OperatorError             nothing is wrong with the job; somebody has to set something up
  │   ├─ SettingsInvalid, NotConfigured, AccessDenied, SchemaBehind, StackError, DiskFull, MissingExtra
+ │   ├─ WorkerBehind                     the job asks for what only a newer worker understands
  │   ├─ WeightsMissing, WeightsGated     a model's weights are not there, or their licence is not accepted
  │   └─ DeviceTooSmall                   the GPU has less memory than the model needs, or there is none
  └─ WorkerMustExit            the process cannot be trusted any more: it exits, its supervisor starts a new one
@@ -347,6 +348,12 @@ class DeviceTooSmall(OperatorError):
     """The model needs more than the device has."""
 
     code = "device_too_small"
+
+
+class WorkerBehind(OperatorError):
+    """The job was submitted by a newer version than the worker's."""
+
+    code = "worker_behind"
 
 
 class MissingExtra(OperatorError):

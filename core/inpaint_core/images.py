@@ -34,10 +34,7 @@ _NAMES = {"HEIF": "heic"}
 #: Modes whose values have no known white; the last is 32 bits of something.
 _MODES_WITHOUT_RANGE = ("F", "I")
 #: How files begin that people send and that are not taken, so that a refusal can name them.
-_KNOWN_BEGINNINGS = (
-    (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"RIFF", "WEBP"),
-    (b"BM", "BMP"),
-)  # fmt: skip
+_KNOWN_BEGINNINGS = ((b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"))
 _BEGINNINGS = (
     (b"GIF8", "a GIF"),
     (b"%PDF", "a PDF"),
@@ -237,6 +234,8 @@ def _refuse(data: bytes, limits: Limits, what: str, error: Exception) -> NoRetur
             found=kind,
         )
     known = next((name for start, name in _KNOWN_BEGINNINGS if data.startswith(start)), None)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        known = "WEBP"
     if known and not isinstance(error, UnidentifiedImageError):
         raise UnreadableImage(
             f"The {what} begins as a {known} but cannot be opened ({_short(error)}). It is damaged or of a "

@@ -188,7 +188,7 @@ def explain_request(error: ValidationError) -> InvalidRequest:
     for item in error.errors()[:5]:
         # A message of the contract holds the request as one of its fields.
         loc = item["loc"][1:] if item["loc"][:1] == ("request",) else item["loc"]
-        field = _printable(".".join(str(part) for part in _path(loc))) or "request"
+        field = printable(".".join(str(part) for part in _path(loc))) or "request"
         if item["type"] == "extra_forbidden":
             where, fields = _fields_beside(field)
             sentences.append(f"{field} is not a field of {where}; the fields are {', '.join(fields)}.")
@@ -204,6 +204,7 @@ def explain_request(error: ValidationError) -> InvalidRequest:
                 problem = next((form for start, form in _SHAPE_FORMS.items() if field.startswith(start)), problem)
             sentences.append(f"{field}: {problem} (found {found}).")
     first = error.errors()[0]["loc"]
+    first = first[1:] if first[:1] == ("request",) else first
     return InvalidRequest(" ".join(sentences), field=str(first[0]) if first else None)
 
 
@@ -220,7 +221,8 @@ def _fields_beside(field: str) -> tuple[str, Iterable[str]]:
     return "a request", JobRequest.model_fields
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """The name of a field that somebody sent, fit to be stored and shown."""
     # The name of an unknown field is whatever a sender wrote, and the message is stored and shown.
     return "".join(char if char.isprintable() else "?" for char in name[:100])
 

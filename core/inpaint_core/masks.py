@@ -117,8 +117,8 @@ def shapes_mask(shapes: MaskShapes, size: tuple[int, int]) -> Image.Image:
         xs, ys = [x for x, _ in points], [y for _, y in points]
         if max(xs) <= 0 or max(ys) <= 0 or min(xs) >= size[0] or min(ys) >= size[1]:
             raise _outside("polygon", [list(point) for point in points[:4]], size)
-        mask = ImageChops.lighter(mask, filled(points, size))
-        draw = ImageDraw.Draw(mask)
+    if shapes.polygons:
+        mask = ImageChops.lighter(mask, filled(shapes.polygons, size))
     if mask.getbbox() is None:
         raise EmptyMask(
             "The polygons of the mask are so small that they mark no pixel. Coordinates are pixels of the source.",

@@ -55,17 +55,17 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The schema before knows neither options nor other masks than objects. A job that waits must not run without them
-    # (it might repaint exactly what was to be kept): it fails, and says so.
+    # The schema before knows neither options nor other masks than objects. A job that has them must never run without
+    # (it might repaint exactly what was to be kept): it fails, says so, and loses its inputs: no retry takes it.
     op.execute("""
         UPDATE attempt a SET status = 'lost', finished_at = now() FROM job j
          WHERE j.id = a.job_id AND a.status = 'running' AND (j.edit <> '{}' OR j.mask_kind <> 'object')""")
     op.execute("""
-        UPDATE job SET status = 'failed', finished_at = now(), lease_until = NULL, worker_id = NULL,
-               error_code = 'schema_behind',
+        UPDATE job SET status = 'failed', finished_at = coalesce(finished_at, now()), lease_until = NULL,
+               worker_id = NULL, source_uri = NULL, mask_uri = NULL, error_code = 'schema_behind',
                error_message = 'The database was taken back to a version that knows no such options. Submit it again.'
-         WHERE status IN ('queued', 'running') AND (edit <> '{}' OR mask_kind <> 'object')""")
-    op.execute("DELETE FROM job WHERE mask_kind <> 'object' AND status <> 'failed'")
+         WHERE status <> 'succeeded' AND (edit <> '{}' OR mask_kind <> 'object')""")
+    op.execute("DELETE FROM job WHERE mask_kind <> 'object' AND status = 'succeeded'")
     op.execute("DELETE FROM output WHERE kind <> 'result'")
     for name in ("mask_kind_known", "shapes_are_shapes", "one_mask", "has_inputs"):
         op.drop_constraint(op.f(f"ck_job_{name}"), "job")

@@ -78,14 +78,15 @@ def test_the_word_alpha_is_the_transparency_and_a_path_is_a_file(run: Run, folde
 def test_every_option_arrives(run: Run) -> None:
     job = queued(
         run, "room.png", "--mask", "mask.png", "--polarity", "black", "--threshold", "99", "--resize-mask",
-        "--fill-holes", "--grow", "2.5", "--feather", "3", "--fit", "whole", "--padding", "12", "--detail", "full",
+        "--fill-holes", "--grow", "2.5", "--feather", "3", "--padding", "12", "--detail", "full",
         "--format", "webp", "--quality", "77", "--keep-raw",
     )  # fmt: skip
     assert job["edit"] == {
         "polarity": "black", "threshold": 99, "resize_mask": True, "fill_holes": True, "grow": 2.5, "feather": 3,
-        "fit": "whole", "padding": 12, "detail": "full", "format": "webp", "quality": 77, "keep_raw": True,
+        "padding": 12, "detail": "full", "format": "webp", "quality": 77, "keep_raw": True,
     }  # fmt: skip
     assert "edit\tpolarity=black, threshold=99, resize_mask=yes" in run("jobs", "get", job["id"]).stdout
+    assert queued(run, "room.png", "--mask", "mask.png", "--fit", "whole")["edit"] == {"fit": "whole"}
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,7 @@ def test_every_option_arrives(run: Run) -> None:
         (["--mask", "mask.png", "--polarity", "red"], "edit.polarity: must be 'white', 'black' or 'transparent'"),
         (["--mask", "mask.png", "--grow", "5000"], "edit.grow: must be less than or equal to 1024 (found 5000"),
         (["--mask", "mask.png", "--quality", "90"], "quality is for jpeg, webp and avif"),
+        (["--mask", "mask.png", "--fit", "whole", "--padding", "12"], "padding is for the fit crop"),
         (["--box", "30,10,20,40"], "box [30, 10, 20, 40] is empty"),
         (
             ["--box", "500,10,600,40"],
@@ -111,7 +113,10 @@ def test_a_wrong_option_is_one_sentence(run: Run, arguments: list[str], words: s
     ("arguments", "note"),
     [
         (["room.png", "--box", "0,0,3,3"], "note: the mask marks only 9 of 6,144 pixels; is that meant?"),
-        (["room.png", "--box", "0,0,96,63"], "note: the mask marks 98% of the picture, and what it marks is repainted"),
+        (
+            ["room.png", "--box", "0,0,96,63"],
+            "note: the mask marks 98.4% of the picture, and what it marks is repainted",
+        ),
         (["room.png", "--box", "0,0,9,9", "--polarity", "black"], "note: polarity says how the picture of a mask is"),
         (["erased.png", "--mask", "mask.png", "--format", "jpeg"], "note: JPEG has no transparency"),
     ],

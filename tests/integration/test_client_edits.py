@@ -193,7 +193,7 @@ def test_a_repeated_key_with_other_options_is_another_request(client: InpaintCli
         ({"mask": {}}, InvalidRequest, "at least one box or polygon"),
         ({"mask": {"boxs": []}}, InvalidRequest, "mask.boxs is not a field of a mask of shapes"),
         ({"mask": {"boxes": [[96, 0, 100, 9]]}}, MaskOutside, "outside of the picture, which is 96x64"),
-        ({"mask": {"boxes": [[0, 0, 96, 64]]}}, FullMask, "marks the whole picture"),
+        ({"mask": {"boxes": [[0, 0, 96, 64]]}}, FullMask, "cover the whole picture"),
         ({"edit": {"grw": 1}}, InvalidRequest, "edit.grw is not a field of edit"),
         ({"edit": {"grow": -1}}, InvalidRequest, "edit.grow"),
         ({"edit": {"polarity": "black"}, "mask": Image.new("L", (96, 64), 255)}, EmptyMask, "darkest pixel is 255"),
@@ -235,8 +235,8 @@ def test_the_first_spec_that_is_wrong_is_told_whatever_is_wrong_with_it(client: 
 @pytest.mark.parametrize(
     ("fields", "event", "facts"),
     [
-        ({"mask": make_mask(box=(0, 0, 94, 63))}, "mask_marks_most", {"share": "99%"}),
-        ({"mask": {"boxes": [[0, 0, 96, 63]]}}, "mask_marks_most", {"share": "98%"}),
+        ({"mask": make_mask(box=(0, 0, 94, 63))}, "mask_marks_most", {"share": "99.0%"}),
+        ({"mask": {"boxes": [[0, 0, 96, 63]]}}, "mask_marks_most", {"share": "98.4%"}),
         ({"mask": {"boxes": [[5, 5, 12, 14]]}}, "mask_marks_little", {"pixels": "63 of 6,144"}),
         ({"mask": make_mask(box=(5, 5, 5, 5))}, "mask_marks_little", {"pixels": "1 of 6,144"}),
         ({"mask": make_mask(64, 64), "edit": {"resize_mask": True}}, "mask_stretched",

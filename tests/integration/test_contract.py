@@ -259,6 +259,13 @@ BAD = {
         {"version": 1, "request": REQUEST | {"parameters": {"steps": 1}}}, "parameter_invalid", "it has: radius"),
     "a parameter out of range": (
         {"version": 1, "request": REQUEST | {"parameters": {"radius": 999}}}, "parameter_invalid", "from 1 to 32"),
+    "a misspelt option": (
+        {"version": 1, "request": REQUEST | {"edit": {"feahter": 3}}},
+        "invalid_request",
+        "edit.feahter is not a field of edit; the fields are polarity",
+    ),
+    "half a box": (
+        {"version": 1, "request": REQUEST | {"mask": {"boxes": [[1, 2, 3]]}}}, "invalid_request", "mask.boxes.0.3 is"),
     "another model's queue": (
         {"version": 1, "request": REQUEST | {"model": "opencv-ns"}}, "invalid_request", "inpaint.opencv-ns"),
     "a huge message": ({"version": 1, "junk": "x" * 100_000}, "invalid_request", "65,536 bytes"),
@@ -287,6 +294,7 @@ def test_every_bad_message_is_kept_as_a_failed_job_with_its_reason(
         job = wait_for(database, sent[name])
         assert (name, job.status, job.error_code) == (name, JobStatus.FAILED, code), job.error_message
         assert words in str(job.error_message), name
+        assert "request." not in str(job.error_message), name
 
 
 def test_positional_arguments_are_refused_with_a_sentence(

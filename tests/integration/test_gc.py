@@ -118,6 +118,20 @@ def test_what_a_dead_attempt_left_goes_and_what_counts_stays(scene: Scene, datab
     assert scene.stored("outputs/") == {current.key} and extra.key not in scene.stored()
 
 
+def test_every_object_of_a_dead_attempt_of_several_windows_goes(scene: Scene) -> None:
+    names = ("result.webp", "region.png", "raw.png", "raw-2.png")
+    dead = scene.running(scene.queued())
+    left = [scene.leave(dead, name) for name in names]
+    assert scene.clean().deleted == {}, "it may still be stored"
+    with scene.database.begin() as connection:
+        assert requeue(connection, dead, AttemptReport(), counts=True)
+        connection.execute(text("UPDATE job SET not_before = now()"))
+    next_one = scene.running(dead.job_id)
+    kept = {scene.leave(next_one, name).key for name in names}
+    assert found(scene.clean()) == {("output", "attempt_ended"): len(left)}
+    assert scene.stored("outputs/") == kept
+
+
 def test_leftovers_stay_for_the_grace(scene: Scene, store: S3Store) -> None:
     job_id = scene.ended(JobStatus.FAILED)
     left = scene.put(f"outputs/{job_id}/1/result.png")

@@ -20,6 +20,7 @@ from inpaint_core.storage import ObjectRef
 from inpaint_db.session import Database
 from inpaint_producer import InpaintClient
 from PIL import Image
+from profiles import rgb_profile
 from stored import objects
 
 MODEL = "opencv-telea"
@@ -57,8 +58,8 @@ HOSTILE: dict[str, tuple[bytes, str, str]] = {
     "zeros.jpg": (bytes(5000), UNREADABLE, r"is not an image that can be read"),
     "cut.jpg": (cut(encode(make_image(640, 480), "JPEG")), UNREADABLE, r"begins as a JPEG but cannot .* truncated"),
     "cut.png": (cut(encode(make_image())), UNREADABLE, r"begins as a PNG but cannot .* truncated"),
-    "cut.webp": (cut(encode(make_image(), "WEBP")), UNREADABLE, r"not an image that can be read|truncated"),
-    "cut.tif": (cut(encode(make_image(), "TIFF")), UNREADABLE, r"not an image that can be read|truncated"),
+    "cut.webp": (cut(encode(make_image(), "WEBP")), UNREADABLE, r"begins as a WEBP but cannot be (opened|decoded)"),
+    "cut.tif": (cut(encode(make_image(), "TIFF")), UNREADABLE, r"begins as a TIFF, but is damaged|truncated"),
     "cut.bmp": (cut(encode(make_image(), "BMP")), UNREADABLE, r"begins as a BMP but cannot .* truncated"),
     "cut.avif": (cut(encode(make_image(), "AVIF")), UNREADABLE, r"not an image that can be read|truncated"),
     "cut.heic": (cut(HEIC), UNREADABLE, r"not an image that can be read|truncated"),
@@ -75,6 +76,15 @@ HOSTILE: dict[str, tuple[bytes, str, str]] = {
     "bomb.png": (whole_bomb(), LARGE, r"than the 50,000,000 that are accepted"),
     "some.png": (png(8_000, 8_000, zlib.compress(b"")), LARGE, r"is 8000x8000 \(64,000,000 pixels\); at most 50"),
     "float.tif": (encode(Image.new("F", (96, 64), 0.5), "TIFF"), UNREADABLE, r"32 bits a pixel .* 8 or 16 bits"),
+    "profile.jpg": (
+        encode(make_image(), "JPEG", icc_profile=rgb_profile(size=(1 << 20) + 4)),
+        LARGE,
+        r"colour profile .* has 1,048,580 bytes; at most 1,048,576 are accepted",
+    ),
+    "profile.png": (
+        encode(make_image(), icc_profile=rgb_profile(size=(1 << 20) + 4)), UNREADABLE,
+        r"begins as a PNG but cannot be opened",
+    ),
     "whole.tif": (encode(Image.new("I", (96, 64), 5), "TIFF"), UNREADABLE, r"32 bits a pixel"),
 }  # fmt: skip
 
@@ -117,7 +127,9 @@ def test_the_client_refuses_each_as_source_and_as_mask(
                 error = caught.value
                 assert (name, error.code, error.exit_code, error.index) == (name, code, 2, 0)
                 assert re.search(words, error.message), (name, error.message)
-                assert error.message.startswith(f"The {role}") and error.message.endswith(".")
+                assert re.match(rf"The (colour profile of the )?{role}\b", error.message) and error.message.endswith(
+                    "."
+                )
                 assert len(error.message) < 400
                 with pytest.raises(type(error)):
                     client.check(make_spec(**{role: given}))

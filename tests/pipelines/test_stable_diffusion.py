@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,10 +13,10 @@ import structlog
 import torch
 from contract import SIDE, paint, small_card
 from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipeline
+from diffusers.pipelines.stable_diffusion_xl import pipeline_stable_diffusion_xl_inpaint as diffusers_sdxl
 from diffusers.utils import logging as diffusers_logging
 from inpaint_core.errors import OperatorError, WeightsMissing
 from inpaint_core.settings import load_settings
-from inpaint_worker.pipelines.runtime import Runtime
 from inpaint_worker.pipelines.stable_diffusion import StableDiffusion, asked_steps, build
 from negative import NegativePromptContract
 from tiny.stable_diffusion import write_sd2, write_sdxl
@@ -121,13 +122,6 @@ def test_half_precision_files_win_over_plain_ones(tmp_path: Path) -> None:
     _loaded(SD2, tmp_path)
 
 
-def test_a_gpu_would_hold_it_in_half_precision(tmp_path: Path) -> None:
-    write_sdxl(tmp_path)
-    pipeline = _loaded(SDXL, tmp_path)
-    pipe = pipeline.assemble(Runtime("cuda", torch.float16, offload=False, compile=False))
-    assert {part.dtype for part in pipe.components.values() if isinstance(part, torch.nn.Module)} == {torch.float16}
-
-
 def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
     folder = write_sd2(tmp_path, variant=None)
     unet = folder / "unet" / "diffusion_pytorch_model.safetensors"
@@ -146,6 +140,25 @@ def test_a_broken_file_says_to_fetch_it_again(tmp_path: Path) -> None:
         with pytest.raises(WeightsMissing, match=f"inpaint models pull {SD2}"):
             _loaded(SD2, tmp_path)
         file.write_bytes(whole)
+
+
+def test_a_safety_checker_that_a_folder_names_is_not_looked_for(tmp_path: Path) -> None:
+    index = write_sd2(tmp_path) / "model_index.json"
+    said = json.loads(index.read_text())
+    said["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
+    said["feature_extractor"] = ["transformers", "CLIPImageProcessor"]
+    index.write_text(json.dumps({**said, "requires_safety_checker": True}))
+    pipe = _loaded(SD2, tmp_path).pipe
+    assert pipe.safety_checker is None and pipe.config.requires_safety_checker is False
+
+
+def test_no_watermark_is_painted_where_its_library_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sdxl(tmp_path)
+    monkeypatch.setattr(diffusers_sdxl, "is_invisible_watermark_available", lambda: True)
+    monkeypatch.setattr(diffusers_sdxl, "StableDiffusionXLWatermarker", object, raising=False)
+    assert _loaded(SDXL, tmp_path).pipe.watermark is None
 
 
 def test_a_class_that_is_no_inpainting_pipeline_is_refused(tmp_path: Path) -> None:

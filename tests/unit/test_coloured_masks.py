@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from factories import LIMITS, encode, make_image, make_mask
+from inpaint_core.edit import Polarity
 from inpaint_core.errors import ColouredMask
-from inpaint_core.masks import inspect_mask
-from PIL import Image
+from inpaint_core.masks import Reading, inspect_mask, open_mask
+from PIL import Image, ImageCms
 
 
 def painted_on_a_photo() -> Image.Image:
@@ -46,3 +47,12 @@ def test_a_grey_mask_is_taken_in_every_mode(mode: str) -> None:
 def test_a_grey_mask_that_was_saved_as_jpeg_is_taken(quality: int) -> None:
     data = encode(make_mask().convert("RGB"), "JPEG", quality=quality)
     assert inspect_mask(data, LIMITS)[1] == pytest.approx(48 * 32, rel=0.1)
+
+
+def test_a_mask_in_lab_is_read_by_its_lightness() -> None:
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    mask = ImageCms.profileToProfile(make_mask().convert("RGB"), srgb, lab, outputMode="LAB")
+    assert mask is not None and mask.mode == "LAB"
+    data = encode(mask, "TIFF")
+    assert open_mask(data, LIMITS).tobytes() == make_mask().tobytes()
+    assert inspect_mask(data, LIMITS, reading=Reading(Polarity.BLACK))[1] == 96 * 64 - 48 * 32

@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import io
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -175,3 +177,21 @@ def test_no_damage_leads_to_anything_but_a_picture_or_a_sentence(
     for inspect in (inspect_image, inspect_mask):
         with contextlib.suppress(ImageError):
             inspect(bytes(damaged), LIMITS)
+
+
+# --- in threads -------------------------------------------------------------------------------------------------------
+
+
+def test_opening_images_in_many_threads_leaves_pythons_warnings_as_they_were() -> None:
+    pictures = [encode(make_image(300, 200, seed=seed), "JPEG") for seed in range(4)] + [b"no picture"]
+
+    def look(number: int) -> None:
+        with contextlib.suppress(ImageError):
+            open_image(pictures[number % len(pictures)], LIMITS)
+
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(look, range(1500)))
+    assert warnings.filters == before
+    with pytest.warns(UserWarning, match="heard"):
+        warnings.warn("heard", UserWarning, stacklevel=1)

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 from factories import make_request, request_data
+from inpaint_core.edit import EditOptions
 from inpaint_core.errors import InvalidRequest
 from inpaint_core.ids import new_id
-from inpaint_core.job import MAX_PROMPT, MAX_SEED, JobMessage, JobRequest, parse_job_id, parse_request
+from inpaint_core.job import MAX_PROMPT, MAX_SEED, JobMessage, JobRequest, explain_request, parse_job_id, parse_request
 from pydantic import ValidationError
 
 
@@ -190,3 +191,57 @@ def test_json_of_a_request_has_no_surprises_for_other_languages() -> None:
     data = json.loads(make_request(deadline="2030-01-01T00:00:00Z").model_dump_json())
     assert data["deadline"] == "2030-01-01T00:00:00Z"
     assert data["priority"] == "normal"
+
+
+# --- whole-request messages -------------------------------------------------------------------------------------------
+
+
+def refused_message(**fields: Any) -> InvalidRequest:
+    """What is said of a message that brings this request."""
+    with pytest.raises(ValidationError) as caught:
+        JobMessage.model_validate({"version": 1, "request": request_data(**fields)})
+    return explain_request(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"edit": {"feahter": 3}},
+        {"edit": {"grow": -1}},
+        {"edit": "soft"},
+        {"edit": {"quality": 80}},
+        {"mask": {"boxes": [[1, 2, 3]]}},
+        {"mask": {"boxes": [[5, 5, 2, 2]]}},
+        {"mask": {"boxes": 5}},
+        {"mask": {"circles": [[1, 2, 3]]}},
+        {"mask": {"polygons": [[[1, 1], [2, 2]]]}},
+        {"mask": {}},
+        {"mask": "room.png"},
+        {"mask": 5},
+        {"mask": None},
+        {"prompt": "a\x00b"},
+        {"seed": -1},
+        {"colour": "red"},
+    ],
+    ids=str,
+)
+def test_a_message_is_told_the_same_as_a_producer(fields: dict[str, Any]) -> None:
+    said, wanted = refused_message(**fields).message, refusal(**fields).message
+    assert said == wanted and said.startswith(next(iter(fields)))
+    assert not any(word in said for word in ("request.", ".shapes", ".object", "mask.alpha"))
+
+
+def test_a_misspelt_option_of_a_message_is_named_with_the_options_there_are() -> None:
+    assert refused_message(edit={"feahter": 3}).message == (
+        f"edit.feahter is not a field of edit; the fields are {', '.join(EditOptions.model_fields)}."
+    )
+
+
+def test_what_is_wrong_with_the_message_itself_is_named_too() -> None:
+    with pytest.raises(ValidationError) as caught:
+        JobMessage.model_validate({"version": 1, "request": "a sofa"})
+    assert explain_request(caught.value).message.startswith("request: must be a valid dictionary")
+
+
+def test_the_field_of_a_message_is_named_without_the_message() -> None:
+    assert refused_message(seed=-1).facts["field"] == "seed"

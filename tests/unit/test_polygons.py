@@ -32,7 +32,7 @@ def sampled(points: list[tuple[float, float]]) -> np.ndarray:
 @given(points=_points)
 @settings(max_examples=400, deadline=None)
 def test_a_pixel_is_marked_if_its_middle_lies_inside(points: list[tuple[float, float]]) -> None:
-    found = np.asarray(filled(points, (_WIDTH, _HEIGHT))) > 0
+    found = np.asarray(filled([points], (_WIDTH, _HEIGHT))) > 0
     # Middles that lie on the outline may be taken for either side, by a rounding.
     assert np.count_nonzero(found != sampled(points)) <= np.count_nonzero(near(points))
     assert not (found != sampled(points))[~near(points)].any()
@@ -58,3 +58,8 @@ def test_a_polygon_with_the_corners_of_a_box_is_that_box() -> None:
 def test_a_polygon_between_the_middles_of_pixels_marks_nothing_and_says_so() -> None:
     with pytest.raises(EmptyMask, match="mark no pixel"):
         shapes_mask(MaskShapes(polygons=(((1.6, 1.6), (1.9, 1.6), (1.7, 1.9)),)), (8, 8))
+
+
+def test_many_polygons_on_a_large_picture_take_no_longer_than_they_must() -> None:
+    large = MaskShapes(polygons=[[(-1e5, -1e5), (1e5, -1e5), (0, 3000)]] * 256)
+    assert shapes_mask(large, (4001, 6000)).getpixel((2000, 10)) == 255  # seconds: a generous limit guards it

@@ -117,6 +117,7 @@ def test_settings_cannot_be_changed_after_they_were_read() -> None:
         ("LEASE_S", "-3", "greater than 0"),
         ("LEASE_S", "nan", "less than or equal to 86400"),
         ("HEALTH_PORT", "70000", "65535"),
+        ("MAX_IMAGE_PIXELS", "178000001", "less than or equal to 178000000"),
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("S3_URL", "minio:9000", "must be http://host:port or https://host:port"),
         ("S3_URL", "http://minio:9000/bucket", "only scheme, host and port"),

@@ -19,9 +19,11 @@ from inpaint_core.errors import (
     OperatorError,
     RequestError,
     ServiceUnavailable,
+    WorkerBehind,
     WorkerMustExit,
 )
 from inpaint_core.images import FORMATS, Limits
+from inpaint_core.job import printable
 from inpaint_core.log import get_logger
 from inpaint_core.patience import patiently
 from inpaint_core.settings import Settings
@@ -33,7 +35,7 @@ from inpaint_db.session import Database
 from pydantic import BaseModel, ValidationError
 
 from inpaint_worker.attempt import Attempt, AttemptStopped
-from inpaint_worker.geometry.canvas import Canvas, MaskInput, Result, open_canvas
+from inpaint_worker.geometry.canvas import Canvas, Result, open_canvas
 from inpaint_worker.geometry.encode import Encoded
 from inpaint_worker.heartbeat import Heartbeat
 from inpaint_worker.outcome import Outcome
@@ -83,7 +85,8 @@ class JobRunner:
         outcome = Outcome(self.settings, self.database, attempt)
         log.info("job_started", queue_wait_s=round(claimed.queue_wait_s, 3))
         try:
-            canvas = self._prepare(attempt, *self._fetch(attempt))
+            wanted = _Wanted.of(claimed)
+            canvas = self._prepare(attempt, wanted, *self._fetch(attempt))
             self._paint(attempt, canvas)
             objects = self._encode(attempt, canvas)
             self._store(attempt, objects)
@@ -101,6 +104,8 @@ class JobRunner:
                 outcome.ended(JobStatus.FAILED, error)
             else:
                 outcome.again_or_failed(error)
+        except WorkerBehind as error:
+            outcome.again_later(error)
         except (ServiceUnavailable, OperatorError) as error:
             # Nothing is wrong with the job. The pause keeps one worker from putting back a whole queue at once.
             outcome.again_later(error)
@@ -125,13 +130,11 @@ class JobRunner:
                 lease_s=self.settings.lease_s,
             )
 
-    def _fetch(self, attempt: Attempt) -> tuple[bytes, MaskInput]:
+    def _fetch(self, attempt: Attempt) -> tuple[bytes, bytes | None]:
         job = attempt.claimed
         with attempt.phase("fetch"):
             source = self._get(attempt, job.source_uri, job.source_sha256)
-            if job.mask_uri is not None:
-                return source, self._get(attempt, job.mask_uri, job.mask_sha256)
-            return source, _understood(MaskShapes, job.mask_shapes) if job.mask_shapes else None
+            return source, None if job.mask_uri is None else self._get(attempt, job.mask_uri, job.mask_sha256)
 
     def _get(self, attempt: Attempt, uri: str, sha256: str | None) -> bytes:
         ref = ObjectRef.parse(uri)
@@ -141,10 +144,11 @@ class JobRunner:
             raise ObjectChanged(f"{uri} is not what was submitted: its bytes have changed since. Submit the job again.")
         return data
 
-    def _prepare(self, attempt: Attempt, source: bytes, mask: MaskInput) -> Canvas:
+    def _prepare(self, attempt: Attempt, wanted: _Wanted, source: bytes, mask: bytes | None) -> Canvas:
         with attempt.phase("prepare"):
-            edit = _understood(EditOptions, attempt.claimed.edit)
-            canvas = open_canvas(source, mask, edit, self.resident.pipeline.card.size, Limits.of(self.settings))
+            marks = wanted.shapes if mask is None else mask
+            rule, limits = self.resident.pipeline.card.size, Limits.of(self.settings)
+            canvas = open_canvas(source, marks, wanted.edit, rule, limits)
             report = attempt.report
             report.normalised, report.region_pixels = canvas.source.normalised, canvas.region.pixels
             report.windows, report.warnings = [w.described() for w in canvas.windows], canvas.warnings
@@ -190,13 +194,27 @@ class JobRunner:
                 patiently(put, for_s=_STORE_PATIENCE_S, check=attempt.check)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the job's row says of mask, fit and output. Read first: what is not understood costs no download."""
+
+    edit: EditOptions
+    #: None: the mask is a picture, or the transparency of the source.
+    shapes: MaskShapes | None
+
+    @classmethod
+    def of(cls, job: Claimed) -> _Wanted:
+        shapes = None if job.mask_shapes is None else _understood(MaskShapes, job.mask_shapes)
+        return cls(_understood(EditOptions, job.edit), shapes)
+
+
 def _understood(kind: type[_Model], stored: dict[str, Any]) -> _Model:
     """What the database holds of a request. It was checked when it came: only a newer producer's is not understood."""
     try:
         return kind.model_validate(stored)
     except ValidationError as error:
-        names = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors()[:5])
-        raise OperatorError(
+        names = ", ".join(printable(".".join(str(part) for part in item["loc"])) for item in error.errors()[:5])
+        raise WorkerBehind(
             f"The job was submitted by a newer version than this worker's: it does not understand {names or 'it'}. "
             "Upgrade the worker; the job waits for one that does."
         ) from None

@@ -78,10 +78,11 @@ class Canvas:
         area = cut(window.box)
         alpha = None if self.source.alpha is None else self.source.alpha[area]
         image = shown(self.source.seen(self.picture[area], alpha), window)
-        if np.may_share_memory(image, self.picture):
-            image = image.copy()  # a pipeline may write into what it is given
-        self._given = image, shown_mask(self.pending[area], window)
-        return self._given
+        mask = shown_mask(self.pending[area], window)
+        # A pipeline may write into what it is given, and what it was given is what its output is measured by.
+        handed = image.copy(), mask.copy()
+        self._given = image, mask
+        return handed
 
     def take(self, number: int, painted: Pixels) -> None:
         """Put what the model returned for window `number`, which was the last that was shown, into the picture."""

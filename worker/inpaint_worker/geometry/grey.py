@@ -42,12 +42,16 @@ def _to_light(values: _Curve, curve: bytes) -> _Curve:
             if count == 0:
                 return values
             points = np.array(struct.unpack_from(f">{min(count, 70_000)}H", curve, 12))
-            if count == 1:
+            if count == 1 and points[0] > 0:
                 return np.asarray(values ** (points[0] / 256))
+            if count == 1:
+                raise ProfileUnusable("its curve for grey is no curve")
             return np.interp(values, np.linspace(0, 1, len(points)), points / 65_535)
         if curve[:4] == b"para":
             kind = count >> 16
             g, *rest = (value / 65_536 for value in struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", curve, 12))
+            if g <= 0:
+                raise ProfileUnusable("its curve for grey is no curve")
             return _parametric(values, kind, g, rest)
     except (struct.error, IndexError):
         pass

@@ -1,0 +1,42 @@
+"""INPAINT_COMPILE: what is compiled in each model. Compiling itself, a minute, waits for the first picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from contract import small_card
+from inpaint_core.settings import load_settings
+from inpaint_worker.pipelines import build_pipeline
+from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from tiny.kandinsky import write_kandinsky
+from tiny.sd3 import write_sd3
+from tiny.stable_diffusion import write_sd2, write_sdxl
+
+#: How many modules of which parts.
+MODELS: dict[str, tuple[Callable[[Path], Path], dict[str, int]]] = {
+    "stable-diffusion-2-inpainting": (write_sd2, {"unet": 4}),
+    "stable-diffusion-xl-1.0-inpainting-0.1": (write_sdxl, {"unet": 8}),
+    "sd3-controlnet-inpainting": (write_sd3, {"transformer": 2, "controlnet": 2}),
+    "kandinsky-2-2-decoder-inpaint": (write_kandinsky, {"unet": 1}),
+}
+
+
+# Torch's compiler, on being imported.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("name", MODELS)
+def test_what_repeats_is_compiled_if_wished(name: str, compiled: bool, tmp_path: Path) -> None:
+    write, parts = MODELS[name]
+    write(tmp_path)
+    pipeline = build_pipeline(small_card(name), load_settings(device="cpu", weights_dir=tmp_path, compile=compiled))
+    assert isinstance(pipeline, DiffusersPipeline)
+    pipeline.load()
+    for part, count in parts.items():
+        assert _compiled(getattr(pipeline.pipe, part)) == (count if compiled else 0)
+
+
+def _compiled(part: torch.nn.Module) -> int:
+    return sum(module._compiled_call_impl is not None for module in part.modules())
