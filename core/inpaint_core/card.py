@@ -90,6 +90,10 @@ class ModelCard(BaseModel):
     #: A deployment's own choice, never the package's: the model of the API that does what this one was asked for.
     serve_by: str | None = None
     gpu_memory_gb: Annotated[float | None, Field(gt=0, description="What a worker needs to begin, 10^9 bytes")] = None
+    offload_memory_gb: Annotated[
+        float | None,
+        Field(gt=0, description="The same with only the part on the GPU that works; about half, if absent"),
+    ] = None
     dtype: Literal["float16", "bfloat16", "float32"] | None = None
     quantisation: Literal["nf4"] | None = None
     weights: dict[str, Weights] = Field(default_factory=dict, description="Where its parts come from, by role")

@@ -66,6 +66,7 @@ def show(
         ("name", card.name), ("title", card.title), ("summary", card.summary), ("status", card.status),
         ("substitute", card.substitute), ("served by", card.serve_by), ("queue", queue_name(card.name)),
         ("device", card.device), ("GPU memory", card_wording.memory(card) or None),
+        ("GPU memory, offloaded", f"{card.offload_memory_gb:g} GB" if card.offload_memory_gb else None),
         ("number format", card_wording.number_format(card)),
         ("prompt", card.prompt.value), ("negative prompt", "yes" if card.negative_prompt else "no"),
         ("sizes", edit_wording.size_rule(card.size)),

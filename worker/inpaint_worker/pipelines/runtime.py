@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,10 @@ from inpaint_core.errors import DeviceTooSmall, GpuContextBroken, GpuOutOfMemory
 from inpaint_core.log import get_logger
 from inpaint_core.settings import Settings
 
-#: A model that needs more than this share of the memory is kept on the CPU but for the part that works.
-_FITS_SHARE = 0.95
+from inpaint_worker.pipelines.gpu_room import Gpu, offloads
+
 #: What CUDA calls errors after which no call of the process succeeds any more.
 _BROKEN = ("CUDA error", "device-side assert", "illegal memory access", "cuDNN error", "cublas", "unspecified launch")
-_GB = 1e9
 log = get_logger("inpaint.worker")
 
 
@@ -45,22 +45,14 @@ def choose_runtime(card: ModelCard, settings: Settings) -> Runtime:
         single = wanted if card.quantisation else torch.float32
         return Runtime("cpu", single, offload=False, compile=settings.compile)
     if not torch.cuda.is_available():
+        memory = f" with {card.gpu_memory_gb:g} GB" if card.gpu_memory_gb else ""
         raise DeviceTooSmall(
-            f"{card.name} needs an NVIDIA GPU with {card.gpu_memory_gb or 0:g} GB, and torch finds none here. "
+            f"{card.name} needs an NVIDIA GPU{memory}, and torch {torch.__version__} finds none here. "
             "INPAINT_DEVICE=cpu runs it on the CPU, many times slower.",
             need_gb=card.gpu_memory_gb,
         )
     free, total = torch.cuda.mem_get_info()
-    need = (card.gpu_memory_gb or 0) * _GB
-    offload = settings.offload == "always" or (settings.offload == "auto" and need > total * _FITS_SHARE)
-    least = need / 2 if offload else need
-    if (settings.offload == "never" and need > total) or least > total or least > free:
-        raise DeviceTooSmall(
-            f"{card.name} needs {need / _GB:.0f} GB of GPU memory (about half with INPAINT_OFFLOAD=always), and "
-            f"{torch.cuda.get_device_name()} has {total / _GB:.1f} GB, {free / _GB:.1f} GB of them free.",
-            need_gb=card.gpu_memory_gb,
-            have_gb=total / _GB,
-        )
+    offload = offloads(card, Gpu(torch.cuda.get_device_name(), total, free), settings.offload)
     return Runtime("cuda", wanted, offload=offload, compile=settings.compile)
 
 
@@ -70,6 +62,7 @@ def gpu_errors(card: ModelCard) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
+        _let_go(error)
         free_memory()
         raise GpuOutOfMemory(
             f"{card.name} ran out of GPU memory ({_first_line(error)}). It is tried once more with memory savers; else "
@@ -79,6 +72,14 @@ def gpu_errors(card: ModelCard) -> Iterator[None]:
         if torch.cuda.is_available() and any(sign in str(error) for sign in _BROKEN):
             raise GpuContextBroken(f"The GPU context is broken: {_first_line(error)}") from None
         raise
+
+
+def _let_go(error: BaseException) -> None:
+    """Empty the frames that an exception came through: until then their tensors stay on the GPU with it."""
+    found: BaseException | None = error
+    while found is not None:
+        traceback.clear_frames(found.__traceback__)
+        found = found.__context__
 
 
 def free_memory() -> None:

@@ -1,0 +1,180 @@
+"""What a model runs on, and what the fleet makes of CUDA's errors, by torch.cuda as it answers on other machines."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import pytest
+from inpaint_core.card import ModelCard
+from inpaint_core.catalogue import load_catalogue
+from inpaint_core.errors import DeviceTooSmall, GpuContextBroken, GpuOutOfMemory
+from inpaint_core.settings import load_settings
+from inpaint_worker.pipelines.gpu_room import Gpu, offloads
+
+torch = pytest.importorskip("torch", reason="comes with the extra 'diffusers'")
+from inpaint_worker.pipelines.runtime import choose_runtime, gpu_errors  # noqa: E402
+
+CARDS = load_catalogue()
+FILL, NF4, SD2 = (CARDS[name] for name in ("flux-1-fill-dev", "flux-1-fill-dev-nf4", "stable-diffusion-2-inpainting"))
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Call it with sizes in GB: torch.cuda then tells of such a GPU."""
+
+    def install(total: float, free: float | None = None) -> None:
+        sizes = (int((total if free is None else free) * 1e9), int(total * 1e9))
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: sizes)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA Test")
+
+    return install
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without one."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+class TestChoosing:
+    def test_a_model_that_fits_is_held_whole_in_its_own_number_format(self, gpu: Any) -> None:
+        gpu(42.3, 41.9)
+        runtime = choose_runtime(CARDS["flux-1-dev-controlnet-inpainting-beta-turbo"], load_settings())
+        assert runtime.described() == {"device": "cuda", "dtype": "bfloat16", "offload": False, "compile": False}
+
+    @pytest.mark.parametrize("card", [FILL, NF4, SD2], ids=lambda card: card.name)
+    def test_one_that_does_not_is_offloaded_quantised_or_not(self, gpu: Any, card: ModelCard) -> None:
+        gpu((card.gpu_memory_gb or 0) * 0.8)
+        assert choose_runtime(card, load_settings()).offload
+
+    @pytest.mark.parametrize(
+        ("wish", "total", "free", "offload"),
+        [
+            ("auto", 80, 79, False),
+            ("auto", 39, 39, True),  # it would fit with nothing to spare
+            ("auto", 80, 30, True),  # somebody else holds the rest
+            ("always", 80, 79, True),
+            ("never", 39, 38, False),
+        ],
+    )
+    def test_what_the_setting_says_of_offloading_is_done(
+        self, gpu: Any, wish: Any, total: float, free: float, offload: bool
+    ) -> None:
+        gpu(total, free)
+        assert choose_runtime(FILL, load_settings(offload=wish)).offload is offload
+
+    @pytest.mark.parametrize(
+        ("wish", "total", "free", "words"),
+        [
+            ("auto", 16.9, 16.5, "NVIDIA Test has 16.9 GB, 16.5 GB of them free. Use a larger GPU."),
+            ("always", 24.1, 23.9, "Use a larger GPU."),  # its transformer alone has 23.8 GB
+            ("auto", 80, 20, "End what else uses this GPU"),
+            ("never", 25.3, 25.1, "Set INPAINT_OFFLOAD=auto, or use a larger GPU."),
+        ],
+    )
+    def test_a_gpu_that_is_too_small_is_refused_with_what_is_needed_and_what_there_is(
+        self, gpu: Any, wish: Any, total: float, free: float, words: str
+    ) -> None:
+        gpu(total, free)
+        with pytest.raises(DeviceTooSmall) as raised:
+            choose_runtime(FILL, load_settings(offload=wish))
+        message = raised.value.message
+        assert message.startswith("flux-1-fill-dev needs 38 GB of GPU memory, or 25 GB with only the part")
+        assert words in message
+        assert (raised.value.need_gb, raised.value.have_gb) == (38, pytest.approx(total))
+
+    def test_what_a_card_leaves_open_is_half_of_the_whole(self) -> None:
+        assert NF4.offload_memory_gb is None
+        assert offloads(NF4, Gpu("x", int(10e9), int(10e9)), "auto")
+        with pytest.raises(DeviceTooSmall, match="needs 20 GB of GPU memory, or 10 GB"):
+            offloads(NF4, Gpu("x", int(9.9e9), int(9.9e9)), "auto")
+
+    def test_a_card_that_needs_no_certain_memory_fits_everywhere(self) -> None:
+        card = SD2.model_copy(update={"gpu_memory_gb": None})
+        assert not offloads(card, Gpu("x", int(1e9), 0), "auto")
+
+    @pytest.mark.parametrize("card", CARDS.values(), ids=lambda card: card.name)
+    def test_a_part_needs_less_than_the_whole(self, card: ModelCard) -> None:
+        assert card.offload_memory_gb is None or card.offload_memory_gb < (card.gpu_memory_gb or 0)
+
+    def test_without_a_gpu_the_remedy_is_named(self, no_gpu: None) -> None:
+        with pytest.raises(
+            DeviceTooSmall, match=r"an NVIDIA GPU with 38 GB, and torch .* finds none.*INPAINT_DEVICE=cpu"
+        ):
+            choose_runtime(FILL, load_settings())
+
+    def test_a_cpu_computes_in_single_precision_and_asks_no_gpu(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: pytest.fail("it was asked"))
+        runtime = choose_runtime(SD2, load_settings(device="cpu", offload="always"))
+        assert runtime.described() == {"device": "cpu", "dtype": "float32", "offload": False, "compile": False}
+
+    def test_four_bits_stay_in_the_format_that_they_are_computed_in(self) -> None:
+        assert choose_runtime(NF4, load_settings(device="cpu")).dtype is torch.bfloat16
+
+
+class Tensor:
+    """Something that lives as long as somebody refers to it."""
+
+
+class TestErrors:
+    def test_when_memory_runs_out_it_is_freed_before_anybody_hears_of_it(
+        self, gpu: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gpu(80)
+        held: list[weakref.ref[Tensor]] = []
+        alive: list[bool] = []
+        monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.append(any(ref() is not None for ref in held)))
+
+        def paint() -> None:
+            latents = Tensor()
+            held.append(weakref.ref(latents))
+            try:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has")
+            except torch.OutOfMemoryError:
+                decode()
+
+        def decode() -> None:
+            tiles = Tensor()
+            held.append(weakref.ref(tiles))
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB.\nGPU 0 has")
+
+        with pytest.raises(GpuOutOfMemory) as raised, gpu_errors(FILL):
+            paint()
+        assert len(held) == 2 and alive == [False]
+        assert "ran out of GPU memory (CUDA out of memory. Tried to allocate 1.00 GiB.)" in raised.value.message
+
+    def test_running_out_of_memory_without_a_gpu_is_told_as_well(self, no_gpu: None) -> None:
+        with pytest.raises(GpuOutOfMemory), gpu_errors(FILL):
+            raise torch.OutOfMemoryError
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be",
+            "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+            "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx`",
+        ],
+    )
+    def test_an_error_of_cuda_breaks_the_context_where_there_is_cuda(self, gpu: Any, text: str) -> None:
+        gpu(80)
+        with pytest.raises(GpuContextBroken) as raised, gpu_errors(FILL):
+            raise RuntimeError(text)
+        assert raised.value.message == f"The GPU context is broken: {text.splitlines()[0]}"
+
+    def test_the_same_words_without_cuda_pass(self, no_gpu: None) -> None:
+        with pytest.raises(RuntimeError, match="CUDA error"), gpu_errors(FILL):
+            raise RuntimeError("CUDA error: no device")
+
+    @pytest.mark.parametrize("error", [RuntimeError("shapes differ"), ValueError("CUDA error"), KeyboardInterrupt()])
+    def test_other_errors_pass(self, gpu: Any, error: BaseException) -> None:
+        gpu(80)
+        with pytest.raises(type(error)) as raised, gpu_errors(FILL):
+            raise error
+        assert raised.value is error
+
+    def test_without_an_error_nothing_is_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: pytest.fail("it was asked"))
+        with gpu_errors(FILL):
+            pass
