@@ -98,7 +98,7 @@ def pull(
     """Fetch the weights that a worker of a model needs, with progress.
 
     Without --to they go into the Hugging Face cache of this machine. With it, copy the folder to where workers run and
-    set INPAINT_WEIGHTS_DIR to it there. Gated weights need HF_TOKEN. Interrupted, it goes on where it was.
+    set INPAINT_WEIGHTS_DIR to it there. Gated weights need HF_TOKEN. Run again, it fetches what is missing.
     """
     from inpaint_core.errors import InvalidRequest, MissingExtra
 

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inpaint_core.card import ModelCard
-from inpaint_core.errors import WeightsGated, WeightsMissing
+from inpaint_core.errors import WeightsMissing
 from inpaint_core.settings import Settings
 from inpaint_core.weights import Weights
 
-#: What is read of a repository. Pickled weights (.bin, .ckpt, .pt) can run code and are never fetched.
-_WANTED = ("*.json", "*.txt", "*.model", "*.safetensors")
+from inpaint_worker.pipelines.hub_errors import hub_errors
+
+#: What is read of a repository besides its weights. Templates of chats (.jinja) belong to tokenizers; transformers
+#: renders them in a sandbox.
+_BESIDES = ("*.json", "*.txt", "*.model", "*.jinja")
+#: Pickled weights (.bin, .ckpt, .pt) can run code and are never fetched.
+_PLAIN = "*.safetensors"
+#: Weights of a variant, whole and in several files.
+_VARIANT = ("*.{variant}.safetensors", "*.{variant}-*.safetensors")
 #: Where `inpaint models pull --to` notes the commit that a folder was made from.
 REVISION_FILE = ".revision"
 _READ_BYTES = 16 << 20
@@ -41,49 +48,65 @@ def locate(card: ModelCard, role: str, settings: Settings) -> Located:
 def fetch(card: ModelCard, weights: Weights, to: Path | None = None) -> Located:
     """Fetch a repository from the hub, or find it in the cache. `to`: into OWNER/REPO of this folder instead."""
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     target = None if to is None else to / weights.repo
     revision: str | None = weights.revision
-    try:
+    with hub_errors(card, weights):
         if target is not None:
             # A folder does not tell its commit: it is noted in it, and what is fetched is just that commit.
             revision = HfApi().repo_info(weights.repo, revision=weights.revision).sha
-        found = snapshot_download(weights.repo, revision=revision, allow_patterns=patterns(weights), local_dir=target)
-    except GatedRepoError:
-        raise WeightsGated(
-            f"{card.name} needs {weights.repo}, whose licence ({weights.licence or 'see its page'}) has to be "
-            f"accepted on {weights.page} with your account. Then set HF_TOKEN to a token of it, and run: "
-            f"inpaint models pull {card.name}",
-            repo=weights.repo,
-        ) from None
-    except RepositoryNotFoundError:
-        raise WeightsMissing(
-            f"{card.name} needs {weights.repo}, which the hub does not show. If it is gated, set HF_TOKEN; if it has "
-            f"moved, name another repository in your catalogue (INPAINT_CATALOGUE): {weights.page}",
-            repo=weights.repo,
-        ) from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise WeightsMissing(
-            f"{card.name} needs {weights.repo}, which is neither in the cache nor to be had from the hub now "
-            f"({type(error).__name__}). Where there is a network, run: inpaint models pull {card.name} --to FOLDER, "
-            "and set INPAINT_WEIGHTS_DIR to a copy of that folder.",
-            repo=weights.repo,
-        ) from None
-    folder = Path(found)
-    if target is None:
-        return Located(folder, folder.name)  # in the cache, the folder of a snapshot is called by its commit
-    (folder / REVISION_FILE).write_text(f"{revision}\n", encoding="utf-8")
+        folder = Path(
+            snapshot_download(weights.repo, revision=revision, allow_patterns=patterns(weights), local_dir=target)
+        )
+        if target is None:
+            revision = folder.name  # in the cache, the folder of a snapshot is called by its commit
+        if plain := _without_variant(folder, weights):
+            snapshot_download(weights.repo, revision=revision, allow_patterns=plain, local_dir=target)
+        if target is not None:
+            (folder / REVISION_FILE).write_text(f"{revision}\n", encoding="utf-8")
     return Located(folder, revision)
 
 
+def on_disk(card: ModelCard, role: str, settings: Settings) -> bool:
+    """Whether `locate` would find the weights without a network."""
+    weights = card.weights[role]
+    if settings.weights_dir is None:
+        from huggingface_hub import snapshot_download
+
+        try:
+            snapshot_download(
+                weights.repo, revision=weights.revision, allow_patterns=patterns(weights), local_files_only=True
+            )
+        except (OSError, ValueError):
+            return False
+        return True
+    folder = settings.weights_dir / weights.repo
+    if weights.file is not None:
+        return (folder / weights.file).is_file()
+    return all((folder / part).is_dir() for part in weights.folders) and any(folder.rglob(_PLAIN))
+
+
 def patterns(weights: Weights) -> list[str]:
-    """Which files of a repository are needed."""
+    """Which files of a repository are needed: of its weights only those of the variant, if the card names one."""
     if weights.file is not None:
         return [weights.file]
+    wanted = (*_BESIDES, *_of_variant(weights.variant))
     if not weights.folders:
-        return list(_WANTED)
-    return ["*.json", *(f"{folder}/{wanted}" for folder in weights.folders for wanted in _WANTED)]
+        return list(wanted)
+    return ["*.json", *(f"{folder}/{name}" for folder in weights.folders for name in wanted)]
+
+
+def _of_variant(variant: str | None) -> tuple[str, ...]:
+    return (_PLAIN,) if variant is None else tuple(name.format(variant=variant) for name in _VARIANT)
+
+
+def _without_variant(folder: Path, weights: Weights) -> list[str]:
+    """Plain weights of those parts of `folder` that came without the variant: diffusers reads them instead."""
+    if weights.variant is None or weights.file is not None:
+        return []
+    names = _of_variant(weights.variant)
+    bare = [part for part in weights.folders or ("",) if not any(any((folder / part).glob(name)) for name in names)]
+    return [f"{part}/{_PLAIN}" if part else _PLAIN for part in bare]
 
 
 def read_ahead(
@@ -97,9 +120,7 @@ def read_ahead(
     `folders`: only these of it. Another card may have fetched more of the repository.
     """
     wanted = [folder / name for name in folders] or [folder]
-    for file in sorted(file for part in wanted for file in part.rglob("*.safetensors")):
-        if variant is not None and f".{variant}." not in file.name:
-            continue
+    for file in sorted({file for part in wanted for name in _of_variant(variant) for file in part.rglob(name)}):
         with file.open("rb") as opened:
             while block := opened.read(_READ_BYTES):
                 told(len(block))
