@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from diffusers import SD3ControlNetModel, StableDiffusion3ControlNetInpaintingPipeline
 from inpaint_core.card import ModelCard
 from inpaint_core.settings import Settings
@@ -15,27 +14,14 @@ from inpaint_worker.pipelines.base import Edit, StepCallback
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline
 from inpaint_worker.pipelines.pretrained import read_pretrained
 from inpaint_worker.pipelines.runtime import Runtime
+from inpaint_worker.pipelines.seeded import SeededConditioning
 
 #: The mask, next to the 16 channels of the masked picture. The released config.json may not say so.
 _MASK_CHANNELS = 1
-#: Bits by which the seed of the masked picture's encoding differs from the seed of the noise: else both would start
-#: from the same numbers.
-_OTHER_SEED = 0x5D3
 
 
-class SeededSd3ControlNet(StableDiffusion3ControlNetInpaintingPipeline):  # type: ignore[misc]
-    """Diffusers' pipeline, but repeatable: it draws the masked picture's encoding from torch's global generator."""
-
-    seed = 0
-
-    def prepare_image_with_mask(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """The conditioning, 1 or 2 x 17 x H/8 x W/8, drawn after `self.seed`; the global generator stays as it was."""
-        device = self._execution_device
-        devices = [device] if device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(self.seed ^ _OTHER_SEED)
-            conditioning: torch.Tensor = super().prepare_image_with_mask(*args, **kwargs)
-        return conditioning
+class SeededSd3ControlNet(SeededConditioning, StableDiffusion3ControlNetInpaintingPipeline):  # type: ignore[misc]
+    """Diffusers' pipeline, but repeatable."""
 
 
 class Sd3ControlNet(DiffusersPipeline):
