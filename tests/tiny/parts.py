@@ -24,7 +24,7 @@ _T5_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!
 
 def clip_tokenizer(pad: str = _CLOSE) -> Any:
     """CLIP's, with bytes for its only words. SD2 and the second of SDXL pad with "!"."""
-    letters = _printable_bytes()
+    letters = printable_bytes()
     words = ["!", *(letter for letter in letters if letter != "!"), *(f"{letter}</w>" for letter in letters)]
     vocabulary = {word: number for number, word in enumerate([*words, _OPEN, _CLOSE])}
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77, pad_token=pad)
@@ -103,7 +103,7 @@ def autoencoder(
     ).eval()
 
 
-def _printable_bytes() -> list[str]:
+def printable_bytes() -> list[str]:
     """GPT-2's printable letter for each of the 256 bytes."""
     shown = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [byte for byte in range(256) if byte not in shown]
