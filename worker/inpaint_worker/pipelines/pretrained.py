@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ def read_pretrained(kind: Any, card: ModelCard, role: str, found: Located, runti
     `parts` are passed on: components that come from elsewhere, None for those that are not wanted.
     Raises `WeightsMissing` for a folder that lacks files or holds broken ones.
     """
-    try:
+    with incomplete_weights(card, role, found):
         return kind.from_pretrained(
             found.folder,
             variant=_variant(found.folder, card.weights[role].variant),
@@ -31,6 +33,13 @@ def read_pretrained(kind: Any, card: ModelCard, role: str, found: Located, runti
             local_files_only=True,
             **parts,
         )
+
+
+@contextlib.contextmanager
+def incomplete_weights(card: ModelCard, role: str, found: Located) -> Iterator[None]:
+    """What reading a folder raises, as `WeightsMissing` with the command that fetches it again."""
+    try:
+        yield
     except (OSError, ValueError, SafetensorError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
         raise WeightsMissing(
