@@ -24,9 +24,12 @@ from inpaint_producer import InpaintClient
 from processes import WorkerProcess
 from sqlalchemy import text
 from tiny.flux import write_flux_controlnet, write_flux_fill, write_flux_fill_nf4, write_turbo_lora
+from tiny.flux2 import write_flux2_klein
 from tiny.kandinsky import write_kandinsky
+from tiny.qwen_image import write_qwen_image
 from tiny.sd3 import write_sd3
 from tiny.stable_diffusion import write_sd2, write_sdxl
+from tiny.z_image import write_z_image
 
 MODELS = [card.name for card in load_catalogue().values() if card.device == "cuda"]
 #: Of more than one window of the tiny cards, and of odd sizes.
@@ -41,7 +44,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("weights")
     with warnings.catch_warnings(action="ignore"):  # what diffusers says of its own use of itself
         for write in (write_flux_fill_nf4, write_flux_fill, write_flux_controlnet, write_turbo_lora, write_kandinsky,
-                      write_sd2, write_sd3, write_sdxl):  # fmt: skip
+                      write_sd2, write_sd3, write_sdxl, write_flux2_klein, write_z_image,
+                      write_qwen_image):  # fmt: skip
             write(root)
     return root
 

@@ -11,9 +11,12 @@ from contract import small_card
 from inpaint_core.settings import load_settings
 from inpaint_worker.pipelines import build_pipeline
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from tiny.flux2 import write_flux2_klein
 from tiny.kandinsky import write_kandinsky
+from tiny.qwen_image import write_qwen_image
 from tiny.sd3 import write_sd3
 from tiny.stable_diffusion import write_sd2, write_sdxl
+from tiny.z_image import write_z_image
 
 #: How many modules of which parts.
 MODELS: dict[str, tuple[Callable[[Path], Path], dict[str, int]]] = {
@@ -21,6 +24,9 @@ MODELS: dict[str, tuple[Callable[[Path], Path], dict[str, int]]] = {
     "stable-diffusion-xl-1.0-inpainting-0.1": (write_sdxl, {"unet": 8}),
     "sd3-controlnet-inpainting": (write_sd3, {"transformer": 2, "controlnet": 2}),
     "kandinsky-2-2-decoder-inpaint": (write_kandinsky, {"unet": 1}),
+    "flux-2-klein-4b": (write_flux2_klein, {"transformer": 2}),
+    "z-image-turbo-inpainting": (write_z_image, {"transformer": 8, "controlnet": 8}),
+    "qwen-image-inpainting": (write_qwen_image, {"transformer": 2, "controlnet": 1}),
 }
 
 

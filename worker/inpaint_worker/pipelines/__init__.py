@@ -18,6 +18,9 @@ FAMILIES = {
     "kandinsky": ("inpaint_worker.pipelines.kandinsky", "diffusers"),
     "flux-fill": ("inpaint_worker.pipelines.flux_fill", "diffusers"),
     "flux-controlnet": ("inpaint_worker.pipelines.flux_controlnet", "diffusers"),
+    "flux-2-klein": ("inpaint_worker.pipelines.flux2_klein", "diffusers"),
+    "z-image": ("inpaint_worker.pipelines.z_image", "diffusers"),
+    "qwen-image": ("inpaint_worker.pipelines.qwen_image", "diffusers"),
     "openai": ("inpaint_worker.pipelines.openai", "openai"),
 }
 
