@@ -18,6 +18,7 @@ class Level(StrEnum):
     """How a check came out."""
 
     OK = "ok"
+    INFO = "info"  #: nothing is wrong; what would be needed for more
     WARN = "warn"  #: it works, and somebody should look
     FAIL = "fail"  #: jobs cannot run until it is mended
 
@@ -60,6 +61,10 @@ def examine() -> Iterator[Finding]:
     if all(finding.level is not Level.FAIL for finding in database):
         yield from attempt("fleet", lambda: services.fleet(settings))
 
+    from inpaint_fleet.doctor_models import models
+
+    yield from attempt("models", lambda: models(settings))
+
 
 def attempt(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     """The findings of a check; what it raises is its last finding."""
@@ -76,7 +81,7 @@ def _python() -> Finding:
 
 
 def _extras() -> Iterator[Finding]:
-    there = [name for name, module in _EXTRAS.items() if _installed(module)]
+    there = [name for name, module in _EXTRAS.items() if installed(module)]
     missing = [name for name in _EXTRAS if name not in there]
     found = f"installed: {', '.join(there) or 'none (a client only)'}"
     if missing:
@@ -84,7 +89,8 @@ def _extras() -> Iterator[Finding]:
     yield Finding("extras", Level.OK, found)
 
 
-def _installed(module: str) -> bool:
+def installed(module: str) -> bool:
+    """Whether a module could be imported; it is not."""
     with contextlib.suppress(ImportError, ValueError):
         return importlib.util.find_spec(module) is not None
     return False
@@ -109,7 +115,7 @@ def _image_formats(settings: Settings) -> Finding:
 
     # The other formats are in every Pillow.
     there = {name: features.check(module) for name, module in _PILLOW_MODULES.items()}
-    there["heic"] = _installed("pi_heif")
+    there["heic"] = installed("pi_heif")
     readable = [name for name in settings.image_formats if there.get(name, True)]
     missing = [name for name in settings.image_formats if name not in readable]
     found = f"reads {', '.join(readable) or 'none'}"
@@ -133,7 +139,7 @@ def _local(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("disk", Level.OK, found)
-    if not _installed(_EXTRAS["local"]):
+    if not installed(_EXTRAS["local"]):
         return
     from inpaint_fleet.local.checks import check_local
 

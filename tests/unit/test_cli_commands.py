@@ -229,7 +229,7 @@ def test_doctor_tells_which_images_can_be_read(
 ) -> None:
     if setting:
         monkeypatch.setenv("INPAINT_IMAGE_FORMATS", setting)
-    monkeypatch.setattr("inpaint_fleet.doctor._installed", lambda name: name in there)
+    monkeypatch.setattr("inpaint_fleet.doctor.installed", lambda name: name in there)
     findings = json.loads(runner.invoke(app, ["doctor", "--json"]).stdout)["findings"]
     (found,) = (finding for finding in findings if finding["check"] == "image formats")
     assert found["level"] == level and words in found["found"]

@@ -13,6 +13,7 @@ from inpaint_core.weights import Weights
 from inpaint_worker.pipelines.hub_errors import hub_errors
 from inpaint_worker.pipelines.weights import REVISION_FILE, locate, on_disk, patterns, read_ahead
 
+pytest.importorskip("huggingface_hub", reason="comes with the extra 'diffusers'")
 CARDS = load_catalogue()
 HARMLESS = {".json", ".txt", ".model", ".jinja", ".safetensors"}
 SD2, TURBO = CARDS["stable-diffusion-2-inpainting"], CARDS["flux-1-dev-controlnet-inpainting-beta-turbo"]

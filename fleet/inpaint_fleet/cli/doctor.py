@@ -10,7 +10,9 @@ from inpaint_fleet.cli import console, options
 def doctor(as_json: options.Json = False) -> None:
     """Check Python, settings, disk, Redis, Postgres, S3, relay and workers, and say what to do.
 
-    Exit code 1 if a check failed; warnings alone end with 0.
+    It also tells which models would run on this machine, and what the others need.
+
+    Exit code 1 if a check failed; warnings, and models that do not run here, end with 0.
     """
     from inpaint_fleet.doctor import Level, examine
 

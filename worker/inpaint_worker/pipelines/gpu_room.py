@@ -46,5 +46,6 @@ def offloads(card: ModelCard, gpu: Gpu, wish: Literal["auto", "never", "always"]
         f"(INPAINT_OFFLOAD), and {gpu.name} has {gpu.total_bytes / _GB:.1f} GB, {gpu.free_bytes / _GB:.1f} GB of them "
         f"free. {remedy}",
         need_gb=card.gpu_memory_gb,
+        least_gb=(whole if wish == "never" else part) / _GB,
         have_gb=gpu.total_bytes / _GB,
     )

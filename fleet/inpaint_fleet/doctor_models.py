@@ -1,0 +1,128 @@
+"""Which models would run on this machine, as `inpaint doctor` tells it. It asks this machine only, and no network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inpaint_core.card import ModelCard
+from inpaint_core.catalogue import load_catalogue
+from inpaint_core.errors import DeviceTooSmall
+from inpaint_core.settings import Settings
+
+from inpaint_fleet.doctor import Finding, Level, installed
+
+if TYPE_CHECKING:
+    from inpaint_worker.pipelines.gpu_room import Gpu
+
+#: Device of a card -> the extra that its worker needs, and packages that come with it.
+_EXTRAS = {
+    "cpu": ("worker", ("numpy", "cv2")),
+    "cuda": ("diffusers", ("numpy", "torch", "diffusers", "transformers", "accelerate", "safetensors")),
+    "api": ("openai", ("numpy", "openai")),
+}
+#: One of these is there where torch could find a GPU: a driver's files of Linux, WSL, Jetson and ROCm. Where none is,
+#: torch need not be loaded, which takes seconds.
+_DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg", "/dev/nvmap", "/dev/kfd")
+
+
+def models(settings: Settings) -> Iterator[Finding]:
+    """One finding a model: that it runs and on what, or the first thing in its way."""
+    for card in load_catalogue(settings.catalogue).values():
+        try:
+            found, level = _runs(card, settings), Level.OK
+        except _InTheWay as error:
+            found, level = str(error), Level.INFO
+        yield Finding(f"model {card.name}", level, found)
+
+
+class _InTheWay(Exception):
+    """Why a model does not run here."""
+
+
+def _runs(card: ModelCard, settings: Settings) -> str:
+    if not card.served:
+        instead = f"; {card.substitute} took its place" if card.substitute else ""
+        raise _InTheWay(f"retired{instead}")
+    _check_extra(card)
+    if card.device == "api":
+        if settings.openai_api_key is None:
+            raise _InTheWay("needs a key: set INPAINT_OPENAI_API_KEY")
+        return f"runs, by OpenAI's {card.api_model}"
+    where = _place(card, settings) if card.device == "cuda" else "runs"
+    _check_weights(card, settings)
+    return where
+
+
+def _check_extra(card: ModelCard) -> None:
+    extra, packages = _EXTRAS[card.device]
+    if card.quantisation is not None:
+        packages = (*packages, "bitsandbytes")
+    if "lora" in card.weights:
+        packages = (*packages, "peft")
+    missing = [name for name in packages if not installed(name)]
+    if missing:
+        raise _InTheWay(
+            f'needs the extra {extra}: pip install "inpaint-fleet[{extra}]" (not there: {", ".join(missing)})'
+        )
+
+
+def _place(card: ModelCard, settings: Settings) -> str:
+    from inpaint_worker.pipelines.gpu_room import offloads
+
+    if settings.device == "cpu":
+        if card.quantisation is not None:
+            raise _InTheWay("needs a GPU for its 4-bit weights, and INPAINT_DEVICE is cpu")
+        return "runs on the CPU, many times slower than on a GPU"
+    gpu = find_gpu()
+    if gpu is None:
+        raise _InTheWay(f"needs a GPU{_gigabytes(card.gpu_memory_gb)}; none is found here")
+    try:
+        offloaded = offloads(card, gpu, settings.offload)
+    except DeviceTooSmall as error:
+        have = f"{gpu.name} has {gpu.total_bytes / 1e9:.1f} GB"
+        raise _InTheWay(f"needs a GPU{_gigabytes(error.facts['least_gb'])}; {have}") from None
+    return f"runs on {gpu.name}" + (", slower, since only the part on it that works finds room" if offloaded else "")
+
+
+def _gigabytes(number: object) -> str:
+    return f" with {number:g} GB" if isinstance(number, float | int) else ""
+
+
+def find_gpu() -> Gpu | None:
+    """The GPU that torch would use, as if nobody else used it: a worker that runs already is no hindrance."""
+    if not any(Path(driver).exists() for driver in _DRIVERS):
+        return None
+    import torch
+    from inpaint_worker.pipelines.gpu_room import Gpu
+
+    if not torch.cuda.is_available():
+        return None
+    properties = torch.cuda.get_device_properties(0)
+    return Gpu(properties.name, properties.total_memory, properties.total_memory)
+
+
+def _check_weights(card: ModelCard, settings: Settings) -> None:
+    if not card.weights:
+        return
+    from inpaint_worker.pipelines.weights import on_disk
+
+    missing = [weights for role, weights in card.weights.items() if not on_disk(card, role, settings)]
+    if not missing:
+        return
+    to = f" --to {settings.weights_dir}" if settings.weights_dir is not None else ""
+    pull = f"run `inpaint models pull {card.name}{to}`"
+    gated = [weights.page for weights in missing if weights.gated]
+    if gated and not _has_token():
+        raise _InTheWay(f"gated, and no HF_TOKEN: accept its licence on {gated[0]}, set HF_TOKEN, and {pull}")
+    size = sum(weights.size_gb or 0 for weights in missing)
+    raise _InTheWay(f"weights missing{f' ({size:.3g} GB)' if size else ''}: {pull}")
+
+
+def _has_token() -> bool:
+    """Whether there is a token of the hub. Its client would renew one over the network."""
+    from huggingface_hub import constants
+
+    return bool(os.environ.get("HF_TOKEN")) or Path(constants.HF_TOKEN_PATH).is_file()
