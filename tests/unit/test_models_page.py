@@ -23,5 +23,11 @@ def test_each_model_of_the_review_is_in_its_table(card: object) -> None:
     assert f"| {card.review_name} |" in PAGE  # type: ignore[attr-defined]
 
 
+def test_the_readme_names_each_model_once_and_no_other() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    table = readme.split("## Models\n")[1].split("\n\n")[0]
+    assert sorted(re.findall(r"`([^`]+)`", table)) == sorted(load_catalogue())
+
+
 def test_all_nine_of_the_review_have_a_card() -> None:
     assert len([card for card in load_catalogue().values() if card.review_name]) == 9
