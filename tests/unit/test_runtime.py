@@ -149,6 +149,11 @@ class TestErrors:
         with pytest.raises(GpuOutOfMemory), gpu_errors(FILL):
             raise torch.OutOfMemoryError
 
+    @pytest.mark.parametrize(("loading", "words"), [(False, "tried once more"), (True, "set INPAINT_OFFLOAD=always")])
+    def test_the_remedy_is_one_for_what_was_done(self, no_gpu: None, loading: bool, words: str) -> None:
+        with pytest.raises(GpuOutOfMemory, match=words), gpu_errors(FILL, loading=loading):
+            raise torch.OutOfMemoryError
+
     @pytest.mark.parametrize(
         "text",
         [

@@ -53,7 +53,7 @@ class DiffusersPipeline(ABC):
             log.info("weights_found", role=role, revision=found.revision)
             weights = self.card.weights[role]
             read_ahead(found.folder, weights.variant, folders=weights.folders)
-        with gpu_errors(self.card):
+        with gpu_errors(self.card, loading=True):
             self.pipe = self.assemble(self.runtime)
             self._place()
         self.pipe.set_progress_bar_config(disable=True)

@@ -57,17 +57,19 @@ def choose_runtime(card: ModelCard, settings: Settings) -> Runtime:
 
 
 @contextlib.contextmanager
-def gpu_errors(card: ModelCard) -> Iterator[None]:
+def gpu_errors(card: ModelCard, *, loading: bool = False) -> Iterator[None]:
     """Errors of CUDA as the fleet's: memory that did not suffice is freed, a broken context ends the process."""
+    remedy = (
+        "It was just being loaded: set INPAINT_OFFLOAD=always, or use a larger GPU."
+        if loading
+        else "It is tried once more with memory savers; else use a smaller picture, or a worker with more memory."
+    )
     try:
         yield
     except torch.OutOfMemoryError as error:
         _let_go(error)
         free_memory()
-        raise GpuOutOfMemory(
-            f"{card.name} ran out of GPU memory ({_first_line(error)}). It is tried once more with memory savers; else "
-            "use a smaller picture, or a worker with more memory."
-        ) from None
+        raise GpuOutOfMemory(f"{card.name} ran out of GPU memory ({_first_line(error)}). {remedy}") from None
     except RuntimeError as error:
         if torch.cuda.is_available() and any(sign in str(error) for sign in _BROKEN):
             raise GpuContextBroken(f"The GPU context is broken: {_first_line(error)}") from None
