@@ -8,14 +8,14 @@ import io
 import threading
 import warnings
 from dataclasses import dataclass
-from typing import NoReturn
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 
 from inpaint_core.depth import scale_clear_value, unusual_tiff
 from inpaint_core.errors import FormatRefused, ImageTooLarge, TooManyFrames, UnreadableImage
-from inpaint_core.heic import HEIC_BRANDS, is_sound, register_heic
+from inpaint_core.heic import is_sound, register_heic
 from inpaint_core.settings import IMAGE_FORMATS, Settings
+from inpaint_core.unopened import refusal, short
 
 #: Pillow format -> (file extension, media type). Everything else is refused before a pixel is decoded.
 FORMATS = {
@@ -33,20 +33,6 @@ MOST_PROFILE_BYTES = 1 << 20
 _NAMES = {"HEIF": "heic"}
 #: Modes whose values have no known white; the last is 32 bits of something.
 _MODES_WITHOUT_RANGE = ("F", "I")
-#: How files begin that people send and that are not taken, so that a refusal can name them.
-_KNOWN_BEGINNINGS = ((b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"))
-_BEGINNINGS = (
-    (b"GIF8", "a GIF"),
-    (b"%PDF", "a PDF"),
-    (b"8BPS", "a Photoshop document"),
-    (b"\xff\x0a", "a JPEG XL"),
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000"),
-    (b"\x00\x00\x01\x00", "an icon"),
-    (b"gimp xcf", "a GIMP document"),
-    (b"<!DOCTYPE html", "a web page"),
-    (b"<html", "a web page"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +105,7 @@ def open_turned(data: bytes, limits: Limits, what: str = "image") -> tuple[Image
         raise
     except Exception as error:  # noqa: BLE001  (on damaged bytes Pillow's parsers raise whatever they stumble over)
         raise UnreadableImage(
-            f"The {what} begins as a {image.format} but cannot be decoded ({_short(error)}). "
+            f"The {what} begins as a {image.format} but cannot be decoded ({short(error)}). "
             "It is probably truncated or damaged; export it again.",
             what=what,
         ) from None
@@ -164,7 +150,7 @@ def open_header(data: bytes, limits: Limits, what: str) -> Image.Image:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  (see open_image)
-        _refuse(data, limits, what, error)
+        raise refusal(data, limits.formats, what, error) from None
     _check_header(image, frames, limits, what)
     return image
 
@@ -210,48 +196,6 @@ def _check_header(image: Image.Image, frames: int | None, limits: Limits, what: 
             "Export it with 8 or 16 bits.",
             what=what,
         )
-
-
-def _refuse(data: bytes, limits: Limits, what: str, error: Exception) -> NoReturn:
-    """Nothing that is known could open it: say what it is, if its first bytes tell."""
-    accepted = f"Accepted: {', '.join(limits.formats)}."
-    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS and not register_heic():
-        raise FormatRefused(
-            f"The {what} is a HEIC, and this installation cannot read those. Install what reads them with "
-            "pip install 'inpaint-fleet[heic]', or export it as JPEG or PNG.",
-            what=what,
-            found="heic",
-        )
-    kind = next((name for start, name in _BEGINNINGS if head.lower().startswith(start.lower())), None)
-    if head.startswith(b"<") and b"<svg" in head.lower():
-        kind = "an SVG"
-    if kind:
-        raise FormatRefused(
-            f"The {what} is {kind}, which is not an image that can be edited here. {accepted} Export it as one of "
-            "them.",
-            what=what,
-            found=kind,
-        )
-    known = next((name for start, name in _KNOWN_BEGINNINGS if data.startswith(start)), None)
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        known = "WEBP"
-    if known and not isinstance(error, UnidentifiedImageError):
-        raise UnreadableImage(
-            f"The {what} begins as a {known} but cannot be opened ({_short(error)}). It is damaged or of a "
-            "kind that is not read; export it again.",
-            what=what,
-        )
-    if known:
-        raise UnreadableImage(
-            f"The {what} begins as a {known}, but is damaged or of a kind that is not read. Export it again, with 8 or "
-            "16 bits a sample.",
-            what=what,
-        )
-    raise UnreadableImage(
-        f"The {what} is not an image that can be read (it begins with {data[:8]!r}). {accepted}",
-        what=what,
-    )
 
 
 def _canonical(image: Image.Image) -> str:
@@ -319,8 +263,3 @@ _quiet = _Quiet()
 def _orientation(image: Image.Image) -> int:
     value = image.getexif().get(ExifTags.Base.Orientation, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _short(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return text if len(text) <= 120 else text[:117] + "..."

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from factories import LIMITS, encode, make_image, make_mask, sideways
 from heic import HEIC
-from inpaint_core import images
+from inpaint_core import images, unopened
 from inpaint_core.errors import FormatRefused, SettingsInvalid, TooManyFrames, UnreadableImage
 from inpaint_core.heic import is_sound
 from inpaint_core.images import inspect_image, open_image
@@ -85,7 +85,7 @@ def test_damage_that_would_end_the_process_is_refused_before() -> None:
 
 
 def test_without_the_extra_a_heic_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "register_heic", lambda: False)
+    monkeypatch.setattr(unopened, "register_heic", lambda: False)
     monkeypatch.setattr(images, "_ready", lambda name: name != "HEIF")
     with pytest.raises(FormatRefused, match=r"The source is a HEIC, .* pip install 'inpaint-fleet\[heic\]'") as caught:
         inspect_image(HEIC, LIMITS, "source")
