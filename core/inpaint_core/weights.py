@@ -26,6 +26,13 @@ class Weights(BaseModel):
     size_gb: Annotated[float | None, Field(gt=0, description="What is downloaded, 10^9 bytes")] = None
 
     @model_validator(mode="after")
+    def _stays_inside(self) -> Weights:
+        for name in (self.repo, *self.folders, self.file or ""):
+            if name.startswith("/") or "\\" in name or any(part in (".", "..") for part in name.split("/")):
+                raise ValueError(f"{name!r} leads out of the folder of weights")
+        return self
+
+    @model_validator(mode="after")
     def _reads_no_pickle(self) -> Weights:
         if self.file is not None and not self.file.endswith(".safetensors"):
             raise ValueError("file must be .safetensors: other formats can run code when they are read")

@@ -73,6 +73,14 @@ def test_the_setting_names_the_file(file: Path) -> None:
             "[models.opencv-ns.weights.base]\nrepo = 'a/b'\nfile = 'x.ckpt'",
             "models.opencv-ns.weights.base file must be .safetensors",
         ),
+        (
+            "[models.opencv-ns.weights.base]\nrepo = '../x'",
+            "models.opencv-ns.weights.base '../x' leads out of the folder of weights",
+        ),
+        (
+            "[models.opencv-ns.weights.base]\nrepo = 'a/b'\nfolders = ['unet/../../x']",
+            "leads out of the folder of weights",
+        ),
         ("[models.opencv-ns.size]\nmultiple_of = 8", "models.opencv-ns.size multiple_of, max_area and max_side need"),
     ],
 )
