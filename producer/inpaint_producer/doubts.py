@@ -21,6 +21,8 @@ def warn(card: ModelCard, request: JobRequest, source: ImageFacts, mask: ImageFa
     """Log what is allowed and still looks like a mistake. `mask`: if it is a picture; `marked`: pixels to repaint."""
     if request.prompt.strip() and card.prompt is PromptUse.IGNORED:
         log.warning("prompt_ignored", model=card.name)
+    if request.negative_prompt.strip() and (why := _why_not_negative(card, request)):
+        log.warning("negative_prompt_ignored", model=card.name, why=why)
     _warn_of_area(marked, source.width * source.height)
     if mask is not None and abs(mask.width * source.height / (mask.height * source.width) - 1) > _STRETCHED:
         log.warning("mask_stretched", mask=_size(mask), source=_size(source))
@@ -29,6 +31,19 @@ def warn(card: ModelCard, request: JobRequest, source: ImageFacts, mask: ImageFa
     filled = request.mask_kind is MaskKind.ALPHA
     if request.edit.format is OutputFormat.JPEG and source.mode in _TRANSPARENT_MODES and not filled:
         log.warning("jpeg_has_no_transparency")
+
+
+def _why_not_negative(card: ModelCard, request: JobRequest) -> str | None:
+    """Why a negative prompt does nothing: the model knows none, or its guidance away from it is off."""
+    if not card.negative_prompt:
+        return "it knows none"
+    name = "true_guidance" if "true_guidance" in card.parameters else "guidance"
+    value = card.resolve(request.parameters).get(name)
+    return (
+        f"{name} is {value:g}, and only above 1 does it count"
+        if isinstance(value, int | float) and value <= 1
+        else None
+    )
 
 
 def _warn_of_area(marked: int, pixels: int) -> None:

@@ -18,6 +18,7 @@ from inpaint_worker.arrays import Pixels, Region
 from inpaint_worker.geometry.buckets import shapes
 from inpaint_worker.pipelines import Edit
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from inpaint_worker.pipelines.savers import Savers
 
 SIDE = 128
 
@@ -138,6 +139,19 @@ class PipelineContract:
         clean = paint(pipeline, edit)
         assert paint(pipeline, replace(edit, save_memory=True)).shape == clean.shape
         assert np.array_equal(paint(pipeline, edit), clean)
+
+    def test_memory_is_saved_by_tiles_that_are_smaller_than_the_picture(self, pipeline: DiffusersPipeline) -> None:
+        vae = getattr(pipeline.pipe, "vae", None)
+        if not hasattr(vae, "tile_latent_min_size"):
+            pytest.skip("its autoencoder has other tiles")
+        before = vae.tile_sample_min_size, vae.tile_latent_min_size
+        vae.tile_sample_min_size, vae.tile_latent_min_size = 1024, 128  # as those of published models have it
+        try:
+            with Savers(pipeline.pipe, True):
+                assert vae.use_tiling and (vae.tile_sample_min_size, vae.tile_latent_min_size) == (512, 64)
+            assert not vae.use_tiling and (vae.tile_sample_min_size, vae.tile_latent_min_size) == (1024, 128)
+        finally:
+            vae.tile_sample_min_size, vae.tile_latent_min_size = before
 
     def test_a_remembered_prompt_is_as_good_as_a_fresh_one(
         self, pipeline: DiffusersPipeline, monkeypatch: pytest.MonkeyPatch

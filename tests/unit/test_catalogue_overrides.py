@@ -64,6 +64,7 @@ def test_the_setting_names_the_file(file: Path) -> None:
             "[models.mine]\nlike = 'opencv-teles'",
             "models.mine.like there is no model 'opencv-teles'. Did you mean opencv",
         ),
+        ("[models.mine]\nlike = ['opencv-ns']", "models.mine.like there is no model"),
         ("[model.mine]\n", "model is not known; everything belongs under [models.NAME]"),
         ("models = 3", "models must hold a table for each model"),
         ("[models]\nmine = 3", "models.mine must be a table"),

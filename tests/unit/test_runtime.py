@@ -145,11 +145,25 @@ class TestErrors:
         assert len(held) == 2 and alive == [False]
         assert "ran out of GPU memory (CUDA out of memory. Tried to allocate 1.00 GiB.)" in raised.value.message
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "CUDA error: out of memory",
+            "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        ],
+    )
+    def test_other_libraries_run_out_of_memory_too_and_break_nothing(self, no_gpu: None, text: str) -> None:
+        forgotten: list[bool] = []
+        with pytest.raises(GpuOutOfMemory), gpu_errors(FILL, on_full=lambda: forgotten.append(True)):
+            raise RuntimeError(text)
+        assert forgotten == [True]
+
     def test_running_out_of_memory_without_a_gpu_is_told_as_well(self, no_gpu: None) -> None:
         with pytest.raises(GpuOutOfMemory), gpu_errors(FILL):
             raise torch.OutOfMemoryError
 
-    @pytest.mark.parametrize(("loading", "words"), [(False, "tried once more"), (True, "set INPAINT_OFFLOAD=always")])
+    @pytest.mark.parametrize(("loading", "words"), [(False, "a smaller picture"), (True, "set INPAINT_OFFLOAD=always")])
     def test_the_remedy_is_one_for_what_was_done(self, no_gpu: None, loading: bool, words: str) -> None:
         with pytest.raises(GpuOutOfMemory, match=words), gpu_errors(FILL, loading=loading):
             raise torch.OutOfMemoryError

@@ -29,6 +29,12 @@ def make_folder(root: Path, card: ModelCard, role: str = "base") -> Path:
     return folder
 
 
+def pinned(card: ModelCard, revision: str) -> ModelCard:
+    """The card with its weights pinned."""
+    weights = card.weights["base"].model_copy(update={"revision": revision})
+    return card.model_copy(update={"weights": {"base": weights}})
+
+
 class TestLocating:
     @pytest.mark.parametrize(("note", "revision"), [("abc\n", "abc"), ("\n", None), (None, None)])
     def test_a_folder_is_found_with_the_commit_that_is_noted_in_it(
@@ -40,11 +46,16 @@ class TestLocating:
         found = locate(SD2, "base", load_settings(weights_dir=tmp_path))
         assert (found.folder, found.revision) == (folder, revision)
 
-    def test_without_a_note_the_revision_that_a_card_pins_is_believed(self, tmp_path: Path) -> None:
+    def test_without_a_note_nobody_claims_to_know_the_revision(self, tmp_path: Path) -> None:
         make_folder(tmp_path, SD2)
-        pinned = SD2.weights["base"].model_copy(update={"revision": "v1"})
-        card = SD2.model_copy(update={"weights": {"base": pinned}})
-        assert locate(card, "base", load_settings(weights_dir=tmp_path)).revision == "v1"
+        assert locate(pinned(SD2, "a" * 40), "base", load_settings(weights_dir=tmp_path)).revision is None
+
+    def test_a_folder_of_another_commit_than_the_card_pins_is_refused(self, tmp_path: Path) -> None:
+        (make_folder(tmp_path, SD2) / REVISION_FILE).write_text("b" * 40)
+        settings = load_settings(weights_dir=tmp_path)
+        assert locate(pinned(SD2, "b" * 40), "base", settings).revision == "b" * 40
+        with pytest.raises(WeightsMissing, match=f"holds commit {'b' * 40} .* pins {'a' * 40}"):
+            locate(pinned(SD2, "a" * 40), "base", settings)
 
     def test_a_missing_folder_is_told_with_the_command_that_makes_it(self, tmp_path: Path) -> None:
         with pytest.raises(WeightsMissing) as raised:

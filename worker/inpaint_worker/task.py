@@ -160,6 +160,8 @@ class JobRunner:
         parameters = pipeline.card.resolve(job.parameters)
         attempt.report.parameters = {**parameters, **_asked_for(pipeline.card)}
         saver, count = _ran_out_of_memory(job), len(canvas.windows)
+        if saver:  # it may change the picture a little
+            attempt.report.parameters = {**parameters, "save_memory": True}
         for number in range(count):
             with attempt.phase("prepare"):
                 image, region = canvas.show(number)

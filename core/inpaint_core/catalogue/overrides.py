@@ -35,7 +35,7 @@ def apply_overrides(cards: Mapping[str, ModelCard], path: Path) -> dict[str, Mod
         if not isinstance(table, dict):
             raise _wrong(path, f"models.{name}", "must be a table, as in [models.NAME]")
         like = table.pop(_LIKE, None)
-        if like is not None and like not in plain:
+        if like is not None and (not isinstance(like, str) or like not in plain):
             raise _wrong(path, f"models.{name}.like", f"there is no model {like!r}.{_nearest(str(like), plain)}")
         start = plain.get(like or name, {})
         merged = _merged(start, table) | {"name": name}

@@ -16,6 +16,7 @@ _SENTENCES = {
         "Redis takes it."
     ),
     "prompt_ignored": "{model} works without a prompt and ignores it; it removes things and cannot add any.",
+    "negative_prompt_ignored": "{model} ignores the negative prompt: {why}.",
     "mask_marks_most": (
         "the mask marks {share} of the picture, and what it marks is repainted: is it the other way round?"
     ),

@@ -31,7 +31,7 @@ class Edit:
     prompt: str = ""
     negative_prompt: str = ""
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
-    #: The attempt before ran out of memory: use every saver, whatever it costs in time.
+    #: The attempt before ran out of memory: save what can be saved, whatever it costs in time.
     save_memory: bool = False
 
 

@@ -19,9 +19,11 @@ from inpaint_worker.geometry.buckets import shapes
 from inpaint_worker.pipelines.base import Edit, StepCallback
 from inpaint_worker.pipelines.prompts import remember_prompts
 from inpaint_worker.pipelines.runtime import Runtime, choose_runtime, generator, gpu_errors
+from inpaint_worker.pipelines.savers import Savers
 from inpaint_worker.pipelines.weights import Located, locate, read_ahead
 
 _WARM_PROMPT = "a chair"
+_MOST_SHAPES = 64
 log = get_logger("inpaint.worker")
 
 
@@ -35,6 +37,8 @@ class DiffusersPipeline(ABC):
         self.runtime: Runtime | None = None
         #: Where its parts were found, by their role on the card.
         self.located: dict[str, Located] = {}
+        self._forget_prompts: Callable[[], None] = lambda: None
+        self._is_warm = False
 
     @abstractmethod
     def assemble(self, runtime: Runtime) -> Any:
@@ -52,13 +56,13 @@ class DiffusersPipeline(ABC):
         for role, found in self.located.items():
             log.info("weights_found", role=role, revision=found.revision)
             weights = self.card.weights[role]
-            read_ahead(found.folder, weights.variant, folders=weights.folders)
+            read_ahead(found.folder, weights.variant, folders=weights.folders, file=weights.file)
         with gpu_errors(self.card, loading=True):
             self.pipe = self.assemble(self.runtime)
             self._place()
         self.pipe.set_progress_bar_config(disable=True)
         if hasattr(self.pipe, "encode_prompt"):
-            remember_prompts(self.pipe)
+            self._forget_prompts = remember_prompts(self.pipe)
 
     def described(self) -> dict[str, object]:
         """Device, number format, savers, and the commits of its weights."""
@@ -76,6 +80,8 @@ class DiffusersPipeline(ABC):
         elif self.runtime.device != "cpu" and self.card.quantisation is None:
             self.pipe.to(self.runtime.device)
         if self.runtime.compile:
+            # One graph for each shape: with torch's own limit of eight, the ninth shape would end the job.
+            torch._dynamo.config.recompile_limit = _MOST_SHAPES
             self.compile()
 
     def compile(self) -> None:
@@ -95,13 +101,19 @@ class DiffusersPipeline(ABC):
         if (steps := self.card.parameters.get("steps")) is not None:
             parameters["steps"] = int(steps.minimum or 1)
         self.run(Edit(image, region, seed=0, prompt=_WARM_PROMPT, parameters=parameters), lambda _done, _total: None)
+        self._is_warm = True
 
     def run(self, edit: Edit, on_step: StepCallback) -> Pixels:
         """See `Pipeline`. The same edit gives the same bits on one machine."""
         height, width = edit.image.shape[:2]
         image = Image.fromarray(np.ascontiguousarray(edit.image))
         mask = Image.fromarray(np.where(edit.region, np.uint8(255), np.uint8(0)))
-        with gpu_errors(self.card), _Savers(self.pipe, edit.save_memory), torch.inference_mode():
+        on_full = self._forget_prompts
+        with (
+            gpu_errors(self.card, loading=not self._is_warm, on_full=on_full),
+            Savers(self.pipe, edit.save_memory),
+            torch.inference_mode(),
+        ):
             on_step(0, self.steps(edit))
             try:
                 result = self.pipe(
@@ -140,20 +152,3 @@ def counted(on_step: StepCallback, total: int, before: int = 0) -> Callable[...,
         return tensors
 
     return step
-
-
-class _Savers:
-    """Every saver of memory, for one call."""
-
-    def __init__(self, pipe: Any, wanted: bool) -> None:
-        self._vae = getattr(pipe, "vae", None) if wanted else None
-
-    def __enter__(self) -> None:
-        for name in ("enable_tiling", "enable_slicing"):
-            if hasattr(self._vae, name):
-                getattr(self._vae, name)()
-
-    def __exit__(self, *_: object) -> None:
-        for name in ("disable_tiling", "disable_slicing"):
-            if hasattr(self._vae, name):
-                getattr(self._vae, name)()

@@ -56,6 +56,13 @@ class FluxControlNet(DiffusersPipeline):
             "max_sequence_length": int(edit.parameters["prompt_tokens"]),
         }
 
+    def compile(self) -> None:
+        """Diffusers knows which blocks of the transformer repeat, but not of the ControlNet."""
+        super().compile()
+        net = self.pipe.controlnet
+        for block in (*net.transformer_blocks, *net.single_transformer_blocks):
+            block.compile(fullgraph=True)
+
     def _controlnet(self, runtime: Runtime) -> Any:
         found = self.located["controlnet"]
         try:

@@ -8,15 +8,16 @@ from typing import Any
 
 import torch
 
-#: Prompts that are remembered. FLUX's take 4 MB each.
-_REMEMBERED = 64
+#: Prompts that are remembered. Those of FLUX take 4 MB each, of Qwen-Image and klein up to 8.
+_REMEMBERED = 32
 _PLAIN = (str, int, float, bool, type(None), torch.device, torch.dtype)
 
 
-def remember_prompts(pipe: Any, name: str = "encode_prompt") -> None:
+def remember_prompts(pipe: Any, name: str = "encode_prompt") -> Callable[[], None]:
     """Replace `pipe.encode_prompt` by one that remembers; what it returns is the same, bit for bit.
 
-    A call with tensors among its arguments (embeddings that were made before) is passed on.
+    A call with tensors among its arguments (embeddings that were made before) is passed on. Returns what forgets all:
+    for when the GPU is full.
     """
     encode: Callable[..., Any] = getattr(pipe, name)
     known: OrderedDict[Hashable, Any] = OrderedDict()
@@ -34,6 +35,7 @@ def remember_prompts(pipe: Any, name: str = "encode_prompt") -> None:
         return _copied(known[key])  # a pipeline may write into what it is given
 
     setattr(pipe, name, remembering)
+    return known.clear
 
 
 def _key(value: Any) -> Hashable | None:

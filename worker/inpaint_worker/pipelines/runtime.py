@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from inpaint_core.settings import Settings
 from inpaint_worker.pipelines.gpu_room import Gpu, offloads
 
 #: What CUDA calls errors after which no call of the process succeeds any more.
+#: Memory that did not suffice, as other libraries than torch say it. The context is sound.
+_FULL = ("ALLOC_FAILED", "CUDA error: out of memory")
 _BROKEN = ("CUDA error", "device-side assert", "illegal memory access", "cuDNN error", "cublas", "unspecified launch")
 log = get_logger("inpaint.worker")
 
@@ -57,20 +59,24 @@ def choose_runtime(card: ModelCard, settings: Settings) -> Runtime:
 
 
 @contextlib.contextmanager
-def gpu_errors(card: ModelCard, *, loading: bool = False) -> Iterator[None]:
-    """Errors of CUDA as the fleet's: memory that did not suffice is freed, a broken context ends the process."""
+def gpu_errors(card: ModelCard, *, loading: bool = False, on_full: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Errors of CUDA as the fleet's: memory that did not suffice is freed, a broken context ends the process.
+
+    `on_full` gives up what is held for later.
+    """
     remedy = (
         "It was just being loaded: set INPAINT_OFFLOAD=always, or use a larger GPU."
         if loading
-        else "It is tried once more with memory savers; else use a smaller picture, or a worker with more memory."
+        else "If saving memory does not help, use a smaller picture, or a worker with more memory."
     )
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        _let_go(error)
-        free_memory()
-        raise GpuOutOfMemory(f"{card.name} ran out of GPU memory ({_first_line(error)}). {remedy}") from None
     except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in _FULL):
+            _let_go(error)
+            on_full()
+            free_memory()
+            raise GpuOutOfMemory(f"{card.name} ran out of GPU memory ({_first_line(error)}). {remedy}") from None
         if torch.cuda.is_available() and any(sign in str(error) for sign in _BROKEN):
             raise GpuContextBroken(f"The GPU context is broken: {_first_line(error)}") from None
         raise

@@ -84,4 +84,9 @@ def _kept(steps: int, strength: float) -> int:
 
 def build(card: ModelCard, settings: Settings) -> StableDiffusion:
     """The pipeline of a card of SD2 or SDXL inpainting."""
+    strength = card.parameters["strength"]
+    if not strength.minimum or strength.minimum <= 0:
+        raise OperatorError(
+            f"{card.name}: parameters.strength.minimum must be above 0: at 0, no number of steps would leave one."
+        )
     return StableDiffusion(card, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ _VARIANT = ("*.{variant}.safetensors", "*.{variant}-*.safetensors")
 #: Where `inpaint models pull --to` notes the commit that a folder was made from.
 REVISION_FILE = ".revision"
 _READ_BYTES = 16 << 20
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +116,18 @@ def read_ahead(
     variant: str | None,
     told: Callable[[int], None] = lambda _bytes: None,
     folders: tuple[str, ...] = (),
+    file: str | None = None,
 ) -> None:
     """Read all weights once, one after the other: loading then finds them in memory instead of seeking on the disk.
 
-    `folders`: only these of it. Another card may have fetched more of the repository.
+    `folders`, `file`: only these of it. Another card may have fetched more of the repository.
     """
     wanted = [folder / name for name in folders] or [folder]
-    for file in sorted({file for part in wanted for name in _of_variant(variant) for file in part.rglob(name)}):
-        with file.open("rb") as opened:
+    found = {path for part in wanted for name in _of_variant(variant) for path in part.rglob(name)}
+    for path in sorted(found) if file is None else [folder / file]:
+        if not path.is_file():
+            continue  # loading will say so
+        with path.open("rb") as opened:
             while block := opened.read(_READ_BYTES):
                 told(len(block))
 
@@ -134,11 +140,17 @@ def _in_folder(card: ModelCard, weights: Weights, root: Path) -> Located:
             f"--to {root}",
             repo=weights.repo,
         )
-    return Located(folder, _revision_of(folder, weights))
+    revision = _noted(folder)
+    if revision is not None and _COMMIT.fullmatch(weights.revision) and revision != weights.revision:
+        raise WeightsMissing(
+            f"{folder} holds commit {revision} of {weights.repo}, and {card.name} pins {weights.revision}. "
+            f"Run: inpaint models pull {card.name} --to {root}",
+            repo=weights.repo,
+        )
+    return Located(folder, revision)
 
 
-def _revision_of(folder: Path, weights: Weights) -> str | None:
+def _noted(folder: Path) -> str | None:
+    """The commit that a folder was made from, if it says."""
     note = folder / REVISION_FILE
-    if note.is_file():
-        return note.read_text(encoding="utf-8").strip() or None
-    return weights.revision if weights.revision != "main" else None
+    return (note.read_text(encoding="utf-8").strip() or None) if note.is_file() else None
