@@ -35,7 +35,7 @@ MODELS = [card.name for card in load_catalogue().values() if card.device == "cud
 #: Of more than one window of the tiny cards, and of odd sizes.
 SIZES = ((97, 211), (1023, 771))
 LONG_S = 120
-_STEPS = 3
+_STEPS, _MANY_STEPS = 3, 900
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,7 @@ def tiny_settings(settings: Settings, weights: Path, tmp_path: Path) -> Settings
 def _small(name: str) -> str:
     card = load_catalogue()[name]
     lines = [f"[models.{name!r}]", "size.native_area = 65536", "size.max_area = 65536"]
-    lines += [f"parameters.steps.default = {_STEPS}"]
+    lines += [f"parameters.steps.default = {_STEPS}", f"parameters.steps.maximum = {_MANY_STEPS}"]
     if "prior_steps" in card.parameters:
         lines.append("parameters.prior_steps.default = 2")
     if "prompt_tokens" in card.parameters:
@@ -123,7 +123,22 @@ def test_a_model_serves_its_queue(
             assert view.steps_done == view.steps_total
         again, third = views[2], views[3]
         assert again.output_sha256 == views[0].output_sha256 != third.output_sha256
+        _check_cancel(client, model, str(views[0].output_sha256))
     _check_record(database, model)
+
+
+def _check_cancel(client: InpaintClient, model: str, clean: str) -> None:
+    """A job ends between two of its many steps, and the next is as if nothing had been."""
+    source = make_image(*SIZES[0])
+    mask = make_mask(*SIZES[0])
+    slow = client.submit(source, mask, model=model, prompt="a red chair", seed=7, parameters={"steps": _MANY_STEPS}).id
+    for view in client.stream(slow, timeout_s=LONG_S):
+        if view.steps_done:
+            client.cancel(slow)
+        assert not view.status.is_final or view.status is JobStatus.CANCELED
+    assert view.steps_done is not None and 0 < view.steps_done < _MANY_STEPS
+    after = client.submit(source, mask, model=model, prompt="a red chair", seed=7).id
+    assert client.wait(after, timeout_s=LONG_S).output_sha256 == clean
 
 
 def _check_record(database: Database, model: str) -> None:
