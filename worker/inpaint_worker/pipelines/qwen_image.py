@@ -12,12 +12,10 @@ from inpaint_core.card import ModelCard
 from inpaint_core.settings import Settings
 from PIL import Image
 
-from inpaint_worker.arrays import Pixels
-from inpaint_worker.pipelines.base import Edit, StepCallback
-from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from inpaint_worker.pipelines.base import Edit
 from inpaint_worker.pipelines.pretrained import read_pretrained
 from inpaint_worker.pipelines.runtime import Runtime
-from inpaint_worker.pipelines.seeded import SeededConditioning
+from inpaint_worker.pipelines.seeded import SeededConditioning, SeededPipeline
 
 #: The text to stay away from when nobody names one. Without any, diffusers leaves guidance out, whatever its scale.
 _NOTHING_TO_AVOID = " "
@@ -27,7 +25,7 @@ class SeededQwenImageControlNet(SeededConditioning, QwenImageControlNetInpaintPi
     """Diffusers' pipeline, but repeatable."""
 
 
-class QwenImage(DiffusersPipeline):
+class QwenImage(SeededPipeline):
     """Qwen-Image (`base`) and the ControlNet (`controlnet`)."""
 
     def assemble(self, runtime: Runtime) -> Any:
@@ -51,11 +49,6 @@ class QwenImage(DiffusersPipeline):
             "controlnet_conditioning_scale": float(edit.parameters["control_scale"]),
             "max_sequence_length": int(edit.parameters["prompt_tokens"]),
         }
-
-    def run(self, edit: Edit, on_step: StepCallback) -> Pixels:
-        """See `Pipeline`."""
-        self.pipe.seed = edit.seed
-        return super().run(edit, on_step)
 
     def compile(self) -> None:
         """Diffusers knows which blocks of the transformer repeat; the ControlNet's are the same."""

@@ -9,12 +9,10 @@ from inpaint_core.card import ModelCard
 from inpaint_core.settings import Settings
 from PIL import Image
 
-from inpaint_worker.arrays import Pixels
-from inpaint_worker.pipelines.base import Edit, StepCallback
-from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from inpaint_worker.pipelines.base import Edit
 from inpaint_worker.pipelines.pretrained import read_pretrained
 from inpaint_worker.pipelines.runtime import Runtime
-from inpaint_worker.pipelines.seeded import SeededConditioning
+from inpaint_worker.pipelines.seeded import SeededConditioning, SeededPipeline
 
 #: The mask, next to the 16 channels of the masked picture. The released config.json may not say so.
 _MASK_CHANNELS = 1
@@ -24,7 +22,7 @@ class SeededSd3ControlNet(SeededConditioning, StableDiffusion3ControlNetInpainti
     """Diffusers' pipeline, but repeatable."""
 
 
-class Sd3ControlNet(DiffusersPipeline):
+class Sd3ControlNet(SeededPipeline):
     """SD3 medium (`base`) and the ControlNet (`controlnet`)."""
 
     def assemble(self, runtime: Runtime) -> Any:
@@ -53,11 +51,6 @@ class Sd3ControlNet(DiffusersPipeline):
             "controlnet_conditioning_scale": float(edit.parameters["control_scale"]),
             "max_sequence_length": int(edit.parameters["prompt_tokens"]),
         }
-
-    def run(self, edit: Edit, on_step: StepCallback) -> Pixels:
-        """See `Pipeline`."""
-        self.pipe.seed = edit.seed
-        return super().run(edit, on_step)
 
     def compile(self) -> None:
         """Block by block: diffusers does not know which of SD3's repeat."""

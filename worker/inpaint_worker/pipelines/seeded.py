@@ -6,6 +6,10 @@ from typing import Any
 
 import torch
 
+from inpaint_worker.arrays import Pixels
+from inpaint_worker.pipelines.base import Edit, StepCallback
+from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+
 #: Bits by which the seed of the masked picture's encoding differs from the seed of the noise: else both would start
 #: from the same numbers.
 _OTHER_SEED = 0x5D3
@@ -25,3 +29,12 @@ class SeededConditioning:
             torch.manual_seed(self.seed ^ _OTHER_SEED)
             conditioning: torch.Tensor = super().prepare_image_with_mask(*args, **kwargs)  # type: ignore[misc]
         return conditioning
+
+
+class SeededPipeline(DiffusersPipeline):
+    """A family whose pipeline has `SeededConditioning`: each edit's seed is also that of its encoding."""
+
+    def run(self, edit: Edit, on_step: StepCallback) -> Pixels:
+        """See `Pipeline`."""
+        self.pipe.seed = edit.seed
+        return super().run(edit, on_step)
