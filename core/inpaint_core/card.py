@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from inpaint_core.errors import ModelRetired, ParameterInvalid, PromptRequired
+from inpaint_core.errors import CannotDo, ModelRetired, ParameterInvalid, PromptRequired
+from inpaint_core.guides import ControlUse, ReferenceUse
 from inpaint_core.job import JobRequest, ParameterValue
 from inpaint_core.size import SizeRule
 from inpaint_core.weights import Weights
@@ -100,6 +102,8 @@ class ModelCard(BaseModel):
 
     prompt: PromptUse
     negative_prompt: bool = False
+    reference: Annotated[ReferenceUse | None, Field(description="Absent: it takes no reference image")] = None
+    control: Annotated[ControlUse | None, Field(description="Absent: it takes no control image")] = None
     #: Steps are told while it runs, and it can be stopped between two of them.
     progress: bool = True
     #: Equal seeds give equal bits on one machine.
@@ -141,15 +145,43 @@ class ModelCard(BaseModel):
             hint = f"Use {self.substitute} instead."
         raise ModelRetired(f"{self.name} is retired and no longer served. {hint}", model=self.name)
 
-    def check(self, request: JobRequest) -> None:
-        """Raise unless the model can carry out `request`."""
+    def check(self, request: JobRequest, others: Iterable[ModelCard] = ()) -> None:
+        """Raise unless the model can carry out `request`. Of `others`, those are named that can."""
         self.require_served()
         if self.prompt is PromptUse.REQUIRED and not request.prompt.strip():
             raise PromptRequired(
                 f"{self.name} repaints after a prompt, and the request has none. Say what belongs in the masked area.",
                 field="prompt",
             )
+        self._check_abilities(request, others)
         self.resolve(request.parameters)
+
+    def _check_abilities(self, request: JobRequest, others: Iterable[ModelCard]) -> None:
+        """What a model cannot do is refused, as an unknown parameter is: a picture made without it would mislead."""
+        kind = request.control_type
+        # A model that reads no text at all is a baseline for those that do: a note says that it ignored both.
+        if request.negative_prompt.strip() and not self.negative_prompt and self.prompt is not PromptUse.IGNORED:
+            raise self._cannot("negative_prompt", "knows no negative prompt", lambda c: c.negative_prompt, others)
+        if request.reference_image and self.reference is None:
+            raise self._cannot("reference_image", "takes no reference image", lambda c: c.reference is not None, others)
+        if self.reference and self.reference.strength is None and request.reference_strength is not None:
+            raise CannotDo(
+                f"The reference image of {self.name} ({self.reference.by}) has no strength. Leave out "
+                "reference_strength.",
+                field="reference_strength",
+            )
+        if kind is None:
+            return
+        if self.control is None:
+            raise self._cannot("control_image", "takes no control image", lambda c: _takes(c, kind), others)
+        if kind not in self.control.types:
+            takes = f"takes no control image of the type {kind}, only {', '.join(self.control.types)}"
+            raise self._cannot("control_type", takes, lambda c: _takes(c, kind), others)
+
+    def _cannot(self, field: str, what: str, can: Callable[[ModelCard], bool], others: Iterable[ModelCard]) -> CannotDo:
+        able = [card.name for card in others if card.served and can(card)]
+        offer = f"These can: {', '.join(able)}. Take one of them, or leave it out." if able else "Leave it out."
+        return CannotDo(f"{self.name} {what}. {offer}", field=field, models=able)
 
     def resolve(self, given: dict[str, ParameterValue]) -> dict[str, ParameterValue]:
         """All parameters with their values: the given ones checked, the others at their defaults."""
@@ -166,3 +198,7 @@ class ModelCard(BaseModel):
                     field=name,
                 )
         return {name: given.get(name, rule.default) for name, rule in self.parameters.items()}
+
+
+def _takes(card: ModelCard, kind: str) -> bool:
+    return card.control is not None and kind in card.control.types

@@ -14,13 +14,14 @@ InpaintError
  │   │   ├─ UnknownModel              no such model (`model`, `nearest`)
  │   │   ├─ ModelRetired              the model is no longer served
  │   │   ├─ ParameterInvalid          a parameter the model does not have, or outside its range
- │   │   └─ PromptRequired
+ │   │   ├─ PromptRequired
+ │   │   └─ CannotDo                  the model has no such ability (`models`: those that have)
  │   ├─ ImageError                the image cannot be used
  │   │   ├─ UnreadableImage
  │   │   │   ├─ FormatRefused            not one of the accepted formats
  │   │   │   └─ TooManyFrames
  │   │   ├─ ImageTooLarge
- │   │   ├─ MaskSizeMismatch
+ │   │   ├─ MaskSizeMismatch, ControlMismatch
  │   │   ├─ EmptyMask
  │   │   ├─ FullMask
  │   │   ├─ ColouredMask, ShadedMask     a picture, given as a mask
@@ -167,6 +168,12 @@ class PromptRequired(InvalidRequest):
     code = "prompt_required"
 
 
+class CannotDo(InvalidRequest):
+    """The model has no such ability."""
+
+    code = "cannot_do"
+
+
 class ImageError(RequestError):
     """The image cannot be used."""
 
@@ -201,6 +208,12 @@ class MaskSizeMismatch(ImageError):
     """Mask and source differ in size."""
 
     code = "mask_size_mismatch"
+
+
+class ControlMismatch(ImageError):
+    """The control image has another shape than the source."""
+
+    code = "control_mismatch"
 
 
 class EmptyMask(ImageError):

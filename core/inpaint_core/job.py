@@ -13,10 +13,21 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from inpaint_core.edit import ALPHA, EditOptions, MaskShapes
 from inpaint_core.errors import InvalidRequest
+from inpaint_core.guides import CONTROL_STRENGTH, REFERENCE_STRENGTH, ControlType
 from inpaint_core.status import MaskKind, Priority
 from inpaint_core.storage import ObjectRef
 
@@ -26,6 +37,8 @@ TASK_NAME = "inpaint.run"
 MAX_PROMPT = 4_000
 #: torch accepts 64 bits, JavaScript and some samplers do not: 32 bits are read alike by all.
 MAX_SEED = 2**32 - 1
+#: Variants of one edit. More than anybody looks at side by side; what needs more is several jobs.
+MAX_OUTPUTS = 8
 
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 #: The pattern is for the JSON Schema alone: `ObjectRef.parse` checks more, and says more.
@@ -34,6 +47,16 @@ Address = Annotated[
 ]
 ParameterValue = bool | int | float | str
 _WHAT_IS_ASKED = {"model", "source", "mask", "prompt", "negative_prompt", "seed", "parameters"}
+#: Fields that came later, each with its default. Left out of the fingerprint where they have it: that of a request from
+#: before there were such fields stays what it was.
+_ADDED = {
+    "reference_image": None,
+    "reference_strength": None,
+    "control_image": None,
+    "control_type": None,
+    "control_strength": None,
+    "outputs": 1,
+}
 
 
 _MASK_FORMS = "must be s3://bucket/key, 'alpha', or an object of boxes and polygons"
@@ -80,6 +103,24 @@ class JobRequest(BaseModel):
     negative_prompt: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = Field(None, description="Chosen at random if absent")
     parameters: dict[str, ParameterValue] = Field(default_factory=dict, description="Overrides of the card's defaults")
+    reference_image: Annotated[
+        Address | None, Field(description="s3://bucket/key of a picture of what belongs there; models that can")
+    ] = None
+    reference_strength: Annotated[
+        float | None,
+        Field(ge=REFERENCE_STRENGTH[0], le=REFERENCE_STRENGTH[1], description="How closely; absent: the card's"),
+    ] = None
+    control_image: Annotated[
+        Address | None, Field(description="s3://bucket/key of a map of lines or depths, of the shape of the source")
+    ] = None
+    control_type: Annotated[ControlType | None, Field(description="What the control image shows")] = None
+    control_strength: Annotated[
+        float | None,
+        Field(ge=CONTROL_STRENGTH[0], le=CONTROL_STRENGTH[1], description="How closely; absent: the card's"),
+    ] = None
+    outputs: Annotated[
+        int, Field(ge=1, le=MAX_OUTPUTS, description="Variants of the edit: seed, seed + 1, and so on")
+    ] = 1
     edit: EditOptions = Field(default_factory=EditOptions, description="Mask, fit and output; all have defaults")
     campaign: Label | None = Field(None, description="Jobs that belong together; queues are shared fairly between them")
     tags: dict[Label, Annotated[str, Field(max_length=200)]] = Field(default_factory=dict, max_length=16)
@@ -87,10 +128,10 @@ class JobRequest(BaseModel):
     deadline: AwareDatetime | None = Field(None, description="The job expires if it has not ended by then")
     idempotency_key: Label | None = Field(None, description="A second submit with this key returns the first job")
 
-    @field_validator("source")
+    @field_validator("source", "reference_image", "control_image")
     @classmethod
-    def _names_an_object(cls, value: str) -> str:
-        return str(ObjectRef.parse(value))
+    def _names_an_object(cls, value: str | None) -> str | None:
+        return None if value is None else str(ObjectRef.parse(value))
 
     @field_validator("mask")
     @classmethod
@@ -126,6 +167,17 @@ class JobRequest(BaseModel):
         except OverflowError:
             raise ValueError("must be a time before the year 10000") from None
 
+    @model_validator(mode="after")
+    def _guides_belong_to_pictures(self) -> JobRequest:
+        if self.reference_strength is not None and self.reference_image is None:
+            raise ValueError("reference_strength needs a reference_image")
+        if (self.control_image is None) != (self.control_type is None):
+            types = ", ".join(ControlType)
+            raise ValueError(f"control_image and control_type go together; the types are {types}")
+        if self.control_strength is not None and self.control_image is None:
+            raise ValueError("control_strength needs a control_image")
+        return self
+
     @property
     def mask_kind(self) -> MaskKind:
         """Where the mask comes from."""
@@ -138,6 +190,12 @@ class JobRequest(BaseModel):
         """The address of the mask, if it is an object."""
         return self.mask if isinstance(self.mask, str) and self.mask != ALPHA else None
 
+    @property
+    def guides(self) -> dict[str, str]:
+        """The addresses of the pictures that guide the edit, by role: `reference`, `control`."""
+        both = {"reference": self.reference_image, "control": self.control_image}
+        return {role: uri for role, uri in both.items() if uri is not None}
+
     def with_seed(self) -> JobRequest:
         """The same request with its seed decided, so that what ran can be run again."""
         return self if self.seed is not None else self.model_copy(update={"seed": secrets.randbits(32)})
@@ -148,7 +206,8 @@ class JobRequest(BaseModel):
         An absent seed stays absent: a repeated submit without a seed is the same request, although each job would
         be given a seed of its own.
         """
-        asked = self.model_dump(mode="json", include=_WHAT_IS_ASKED)
+        asked = self.model_dump(mode="json", include=_WHAT_IS_ASKED | _ADDED.keys())
+        asked = {name: value for name, value in asked.items() if name not in _ADDED or value != _ADDED[name]}
         if said := self.edit.said():  # without any, the hash is that of a request from before there were options
             asked["edit"] = said
         return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -202,7 +261,8 @@ def explain_request(error: ValidationError) -> InvalidRequest:
                 problem = _MASK_FORMS
             elif item["type"].endswith(("_type", "_parsing", "_from_float", "too_short")):
                 problem = next((form for start, form in _SHAPE_FORMS.items() if field.startswith(start)), problem)
-            sentences.append(f"{field}: {problem} (found {found}).")
+            # Of a request whose fields do not fit together, all of it would be shown.
+            sentences.append(f"{field}: {problem} (found {found})." if loc else f"{problem[:1].upper()}{problem[1:]}.")
     first = error.errors()[0]["loc"]
     first = first[1:] if first[:1] == ("request",) else first
     return InvalidRequest(" ".join(sentences), field=str(first[0]) if first else None)

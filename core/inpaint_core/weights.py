@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -21,6 +21,10 @@ class Weights(BaseModel):
     folders: tuple[str, ...] = ()
     #: One file of it, such as a LoRA's.
     file: str | None = None
+    needed_for: Annotated[
+        Literal["reference", "control"] | None,
+        Field(description="Read when the first job comes that has such an image; absent: always needed"),
+    ] = None
     gated: Annotated[bool, Field(description="Its licence has to be accepted on its page, with an account")] = False
     licence: str | None = None
     size_gb: Annotated[float | None, Field(gt=0, description="What is downloaded, 10^9 bytes")] = None

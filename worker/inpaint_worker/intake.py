@@ -9,6 +9,7 @@ from uuid import UUID
 
 from celery.exceptions import Reject
 from inpaint_core.card import ModelCard
+from inpaint_core.catalogue import load_catalogue
 from inpaint_core.errors import (
     IdempotencyConflict,
     InvalidRequest,
@@ -105,7 +106,7 @@ class Intake:
                 f"Send it to {queue_name(request.model)!r}.",
                 field="model",
             )
-        self._card.check(request)
+        self._card.check(request, load_catalogue(self._settings.catalogue).values())
 
     def _keep(self, job_id: UUID, request: JobRequest | None, error: RequestError) -> None:
         with self._database.begin() as connection:

@@ -11,6 +11,7 @@ from pathlib import Path
 from inpaint_core.card import ModelCard
 from inpaint_core.catalogue.overrides import apply_overrides
 from inpaint_core.errors import UnknownModel
+from inpaint_core.job import JobRequest
 
 
 class Catalogue(dict[str, ModelCard]):
@@ -23,6 +24,12 @@ class Catalogue(dict[str, ModelCard]):
         near = get_close_matches(name, self, n=3, cutoff=0.4)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(self)}."
         raise UnknownModel(f"There is no model {name!r}. {hint}", model=name, nearest=near)
+
+    def check(self, request: JobRequest) -> ModelCard:
+        """The card of a request's model; raises what is wrong with the request, naming models that can do it."""
+        card = self.card(request.model)
+        card.check(request, self.values())
+        return card
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from inpaint_core.card import ModelCard
+from inpaint_core.guides import ControlType
 from inpaint_core.job import ParameterValue
 
 from inpaint_worker.arrays import Pixels, Region
@@ -14,6 +15,27 @@ from inpaint_worker.arrays import Pixels, Region
 #: Called after each step with (steps done, steps in all). May raise: the job was canceled, or the worker stops.
 #: A pipeline lets that exception pass and is then ready for the next job.
 StepCallback: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A picture of what belongs into the region."""
+
+    #: H x W x 3 of its own size, sRGB; at most a megapixel or so.
+    image: Pixels
+    #: 0 (no influence) to 1; None where the card says that the model has no such setting.
+    strength: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A map of lines, depths or joints that the painted picture is to follow."""
+
+    #: H x W x 3, of the height and width of the edit's image.
+    image: Pixels
+    kind: ControlType
+    #: Scale of its ControlNet; 0: no influence.
+    strength: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +53,8 @@ class Edit:
     prompt: str = ""
     negative_prompt: str = ""
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    reference: Reference | None = None
+    control: Control | None = None
     #: The attempt before ran out of memory: save what can be saved, whatever it costs in time.
     save_memory: bool = False
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from inpaint_core.card import ModelCard
 from inpaint_core.edit import Detail
+from inpaint_core.errors import OperatorError, WeightsGated, WeightsMissing
 from inpaint_core.log import get_logger
 from inpaint_core.settings import Settings
 from PIL import Image
@@ -22,6 +23,8 @@ from inpaint_worker.pipelines.runtime import Runtime, choose_runtime, generator,
 from inpaint_worker.pipelines.savers import Savers
 from inpaint_worker.pipelines.weights import Located, locate, read_ahead
 
+#: What guides an edit beside its prompt, as `Edit` calls it.
+Guide = Literal["reference", "control"]
 _WARM_PROMPT = "a chair"
 _MOST_SHAPES = 64
 log = get_logger("inpaint.worker")
@@ -37,7 +40,9 @@ class DiffusersPipeline(ABC):
         self.runtime: Runtime | None = None
         #: Where its parts were found, by their role on the card.
         self.located: dict[str, Located] = {}
-        self._forget_prompts: Callable[[], None] = lambda: None
+        self._forget: list[Callable[[], None]] = []
+        self._guides: set[Guide] = set()
+        self._without: dict[Guide, OperatorError] = {}
         self._is_warm = False
 
     @abstractmethod
@@ -48,21 +53,71 @@ class DiffusersPipeline(ABC):
     def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
         """What its `__call__` takes for an edit, without size, generator and callback. White in the mask: repaint."""
 
+    def load_guide(self, guide: Guide, runtime: Runtime) -> None:  # noqa: B027  (some need nothing more)
+        """Read what edits with such an image need. Called before the first of them; `self.located` has the folders.
+
+        Edits without such an image must give the same bits before and after.
+        """
+
+    def called(self, edit: Edit) -> Any:  # noqa: ARG002
+        """The diffusers pipeline that makes this edit: one of its own, where guides need another class."""
+        return self.pipe
+
     def load(self) -> None:
         """Find the weights, read them once from the disk, and build the pipeline."""
         self.runtime = choose_runtime(self.card, self._settings)
         log.info("runtime_chosen", model=self.card.name, **self.runtime.described())
-        self.located = {role: locate(self.card, role, self._settings) for role in self.card.weights}
-        for role, found in self.located.items():
-            log.info("weights_found", role=role, revision=found.revision)
-            weights = self.card.weights[role]
-            read_ahead(found.folder, weights.variant, folders=weights.folders, file=weights.file)
+        needed = [role for role, weights in self.card.weights.items() if weights.needed_for is None]
+        self.located = {role: self._locate(role) for role in needed}
+        self._locate_guides()
+        for role in needed:
+            self._read_ahead(role)
         with gpu_errors(self.card, loading=True):
             self.pipe = self.assemble(self.runtime)
             self._place()
-        self.pipe.set_progress_bar_config(disable=True)
-        if hasattr(self.pipe, "encode_prompt"):
-            self._forget_prompts = remember_prompts(self.pipe)
+        self.prepare(self.pipe)
+
+    def prepare(self, pipe: Any) -> None:
+        """What every diffusers pipeline is told once: be silent, and remember prompts."""
+        pipe.set_progress_bar_config(disable=True)
+        if hasattr(pipe, "encode_prompt"):
+            self._forget.append(remember_prompts(pipe))
+
+    def _locate(self, role: str) -> Located:
+        found = locate(self.card, role, self._settings)
+        log.info("weights_found", role=role, revision=found.revision)
+        return found
+
+    def _locate_guides(self) -> None:
+        """Find what guides need, too: whether it is there should be known before the first job that needs it."""
+        for role, weights in self.card.weights.items():
+            if weights.needed_for is None:
+                continue
+            try:
+                self.located[role] = self._locate(role)
+            except (WeightsMissing, WeightsGated) as error:
+                self._without[weights.needed_for] = error
+                log.warning("guide_missing", guide=weights.needed_for, reason=error.message, then="such jobs wait")
+
+    def _read_ahead(self, role: str) -> None:
+        weights, found = self.card.weights[role], self.located[role]
+        read_ahead(found.folder, weights.variant, folders=weights.folders, file=weights.file)
+
+    def _need(self, guide: Guide) -> None:
+        """Have what an edit with such an image needs in memory; raises what was missing when the worker started."""
+        if guide in self._without:
+            raise self._without[guide]
+        if guide in self._guides:
+            return
+        assert self.runtime is not None  # noqa: S101  (load chose it)
+        for role, weights in self.card.weights.items():
+            if weights.needed_for == guide:
+                self._read_ahead(role)
+        self.load_guide(guide, self.runtime)
+        if self.runtime.offload:
+            self.pipe.enable_model_cpu_offload()  # anew: it does not know of the new part
+        self._guides.add(guide)
+        log.info("guide_loaded", guide=guide)
 
     def described(self) -> dict[str, object]:
         """Device, number format, savers, and the commits of its weights."""
@@ -108,15 +163,16 @@ class DiffusersPipeline(ABC):
         height, width = edit.image.shape[:2]
         image = Image.fromarray(np.ascontiguousarray(edit.image))
         mask = Image.fromarray(np.where(edit.region, np.uint8(255), np.uint8(0)))
-        on_full = self._forget_prompts
         with (
-            gpu_errors(self.card, loading=not self._is_warm, on_full=on_full),
+            gpu_errors(self.card, loading=not self._is_warm, on_full=self._forget_prompts),
             Savers(self.pipe, edit.save_memory),
             torch.inference_mode(),
         ):
+            self._load_guides(edit)
+            pipe = self.called(edit)
             on_step(0, self.steps(edit))
             try:
-                result = self.pipe(
+                result = pipe(
                     **self.arguments(edit, image, mask),
                     **self.callbacks(edit, on_step),
                     height=height,
@@ -127,10 +183,20 @@ class DiffusersPipeline(ABC):
             except BaseException:
                 # An offloaded pipeline does this at the end of a call. Without, the part that worked last stays on the
                 # GPU, and the next job's text encoders find no room beside it.
-                self.pipe.maybe_free_model_hooks()
+                pipe.maybe_free_model_hooks()
                 raise
         painted: Image.Image = result.images[0]
         return np.asarray(painted.convert("RGB"), np.uint8)
+
+    def _load_guides(self, edit: Edit) -> None:
+        if edit.reference is not None:
+            self._need("reference")
+        if edit.control is not None:
+            self._need("control")
+
+    def _forget_prompts(self) -> None:
+        for forget in self._forget:
+            forget()
 
     def steps(self, edit: Edit) -> int:
         """How many steps it will take in all."""
