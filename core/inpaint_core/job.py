@@ -170,12 +170,12 @@ class JobRequest(BaseModel):
     @model_validator(mode="after")
     def _guides_belong_to_pictures(self) -> JobRequest:
         if self.reference_strength is not None and self.reference_image is None:
-            raise ValueError("reference_strength needs a reference_image")
+            raise ValueError("a reference_strength needs a reference_image")
         if (self.control_image is None) != (self.control_type is None):
             types = ", ".join(ControlType)
-            raise ValueError(f"control_image and control_type go together; the types are {types}")
+            raise ValueError(f"the fields control_image and control_type go together; the types are {types}")
         if self.control_strength is not None and self.control_image is None:
-            raise ValueError("control_strength needs a control_image")
+            raise ValueError("a control_strength needs a control_image")
         return self
 
     @property
@@ -262,7 +262,8 @@ def explain_request(error: ValidationError) -> InvalidRequest:
             elif item["type"].endswith(("_type", "_parsing", "_from_float", "too_short")):
                 problem = next((form for start, form in _SHAPE_FORMS.items() if field.startswith(start)), problem)
             # Of a request whose fields do not fit together, all of it would be shown.
-            sentences.append(f"{field}: {problem} (found {found})." if loc else f"{problem[:1].upper()}{problem[1:]}.")
+            alone = item["type"] == "value_error" and not loc
+            sentences.append(f"{problem[0].upper()}{problem[1:]}." if alone else f"{field}: {problem} (found {found}).")
     first = error.errors()[0]["loc"]
     first = first[1:] if first[:1] == ("request",) else first
     return InvalidRequest(" ".join(sentences), field=str(first[0]) if first else None)

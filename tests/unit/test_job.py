@@ -150,6 +150,7 @@ def test_labels_priority_and_deadline_do_not_change_the_fingerprint(change: dict
 
 def test_every_field_is_on_one_side_of_the_fingerprint_or_the_other() -> None:
     decides = {"model", "source", "mask", "prompt", "negative_prompt", "seed", "parameters", "edit"}
+    decides |= {"reference_image", "reference_strength", "control_image", "control_type", "control_strength", "outputs"}
     labels = {"campaign", "tags", "priority", "deadline", "idempotency_key"}
     assert set(JobRequest.model_fields) == decides | labels
 
@@ -163,6 +164,37 @@ def test_the_fingerprint_is_the_same_in_every_release() -> None:
     # Stored beside each job: if it changes, every repeated submit with an old key is refused as another request.
     request = make_request(prompt="ein Sofa, grün", seed=7, parameters={"radius": 3})
     assert request.fingerprint() == "03e1ad7fe7958960742b53ad5051a3484bfabb281e1183f57183850b0ac47794"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reference_image": "s3://inpaint/in/lamp.png"},
+        {"reference_image": "s3://inpaint/in/lamp.png", "reference_strength": 0.5},
+        {"control_image": "s3://inpaint/in/lines.png", "control_type": "canny"},
+        {"control_image": "s3://inpaint/in/lines.png", "control_type": "sketch"},
+        {"outputs": 2},
+    ],
+)
+def test_guides_and_outputs_change_the_fingerprint(fields: dict[str, Any]) -> None:
+    seen = {make_request().fingerprint(), make_request(**fields).fingerprint()}
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"reference_strength": 0.5}, "A reference_strength needs a reference_image."),
+        ({"control_image": "s3://inpaint/in/l.png"}, "the types are canny, soft-edge, sketch, lines, depth, pose"),
+        ({"control_type": "canny"}, "control_image and control_type go together"),
+        ({"control_strength": 1}, "A control_strength needs a control_image"),
+        ({"reference_image": "s3://inpaint/r.png", "reference_strength": 1.5}, "less than or equal to 1 (found 1.5)"),
+        ({"outputs": 9}, "outputs: must be less than or equal to 8 (found 9)"),
+        ({"outputs": 0}, "outputs: must be greater than or equal to 1"),
+    ],
+)
+def test_guides_that_do_not_fit_together_are_refused(fields: dict[str, Any], said: str) -> None:
+    assert said in refusal(**fields).message
 
 
 def test_a_seed_is_drawn_once_and_a_given_one_is_kept() -> None:

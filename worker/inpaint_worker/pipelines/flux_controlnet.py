@@ -67,7 +67,13 @@ class FluxControlNet(DiffusersPipeline):
         found = self.located["controlnet"]
         try:
             model, report = read_pretrained(
-                FluxInpaintControlNetModel, self.card, "controlnet", found, runtime, output_loading_info=True
+                FluxInpaintControlNetModel,
+                self.card,
+                "controlnet",
+                found,
+                runtime,
+                output_loading_info=True,
+                device_map=None,  # with one, what is missing ends loading before the report tells of it
             )
         except WeightsMissing as error:
             if isinstance(error.__cause__, ValueError):  # shapes that differ

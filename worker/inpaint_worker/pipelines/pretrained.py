@@ -22,6 +22,8 @@ def read_pretrained(kind: Any, card: ModelCard, role: str, found: Located, runti
     """`kind.from_pretrained` for the weights that `card` names `role`, in the number format of `runtime`.
 
     `parts` are passed on: components that come from elsewhere, None for those that are not wanted.
+    Tensors go from the file to the device one by one: several times as fast as by way of a whole model in memory, and
+    that memory is not needed. An offloaded pipeline begins on the CPU.
     Raises `WeightsMissing` for a folder that lacks files or holds broken ones.
     """
     with incomplete_weights(card, role, found):
@@ -31,7 +33,7 @@ def read_pretrained(kind: Any, card: ModelCard, role: str, found: Located, runti
             dtype=runtime.dtype,
             use_safetensors=True,
             local_files_only=True,
-            **parts,
+            **{"device_map": None if runtime.offload else runtime.device, **parts},
         )
 
 
@@ -40,7 +42,7 @@ def incomplete_weights(card: ModelCard, role: str, found: Located) -> Iterator[N
     """What reading a folder raises, as `WeightsMissing` with the command that fetches it again."""
     try:
         yield
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, NotImplementedError, SafetensorError) as error:  # the third: tensors are missing
         reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
         raise WeightsMissing(
             f"{found.folder} does not hold all of {card.weights[role].repo} that {card.name} needs ({reason}). Fetch "
