@@ -45,6 +45,16 @@ class Claimed:
     mask_shapes: dict[str, Any] | None = None
     #: Options of the edit that differ from the defaults.
     edit: dict[str, Any] = field(default_factory=dict)
+    #: Variants to make: seed, seed + 1, and so on.
+    outputs: int = 1
+    reference_uri: str | None = None
+    reference_sha256: str | None = None
+    #: None: the model's default.
+    reference_strength: float | None = None
+    control_uri: str | None = None
+    control_sha256: str | None = None
+    control_type: str | None = None
+    control_strength: float | None = None
 
 
 _CLAIM = text("""
@@ -62,7 +72,8 @@ WITH claimed AS (
 )
 SELECT id AS job_id, attempt AS number, model, source_uri, source_sha256, mask_uri, mask_sha256, prompt,
        negative_prompt, seed, parameters, deadline, queue_wait_s, failures, max_attempts,
-       error_code AS last_error, mask_kind, mask_shapes, edit
+       error_code AS last_error, mask_kind, mask_shapes, edit, outputs, reference_uri, reference_sha256,
+       reference_strength, control_uri, control_sha256, control_type, control_strength
   FROM claimed
 """)
 
@@ -165,6 +176,7 @@ class StoredOutput:
     size_bytes: int
     seed: int | None
     kind: str = "result"
+    number: int = 1
     exact: bool | None = None
     outside_changed_pixels: int | None = None
     #: Levels of 0 to 255; see `inpaint_db.outputs.Output`.

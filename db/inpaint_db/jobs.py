@@ -36,6 +36,15 @@ class Job(Base):
         server_default=text("'{}'"), doc="Options of mask, fit and output that differ from the defaults"
     )
 
+    outputs: Mapped[int] = mapped_column(server_default="1", doc="Variants that were asked for: seed, seed + 1, ...")
+    reference_uri: Mapped[str | None] = mapped_column(doc="A picture of what belongs into the region")
+    reference_sha256: Mapped[str | None] = mapped_column(ForeignKey("image.sha256"))
+    reference_strength: Mapped[float | None] = mapped_column(doc="NULL: the model's default")
+    control_uri: Mapped[str | None] = mapped_column(doc="A map of lines, depths or joints for the whole source")
+    control_sha256: Mapped[str | None] = mapped_column(ForeignKey("image.sha256"))
+    control_type: Mapped[str | None]
+    control_strength: Mapped[float | None] = mapped_column(doc="NULL: the model's default")
+
     campaign: Mapped[str | None]
     tags: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     priority: Mapped[str] = mapped_column(server_default=Priority.NORMAL.value)
@@ -70,6 +79,10 @@ class Job(Base):
         CheckConstraint("mask_kind = 'object' OR mask_uri IS NULL", name="one_mask"),
         CheckConstraint("(mask_kind = 'shapes') = (mask_shapes IS NOT NULL)", name="shapes_are_shapes"),
         one_of("mask_kind", MaskKind),
+        CheckConstraint("outputs >= 1", name="outputs_positive"),
+        CheckConstraint("(control_uri IS NULL) = (control_type IS NULL)", name="control_has_type"),
+        CheckConstraint("reference_uri IS NOT NULL OR reference_strength IS NULL", name="strength_of_reference"),
+        CheckConstraint("control_uri IS NOT NULL OR control_strength IS NULL", name="strength_of_control"),
         CheckConstraint("status = 'running' OR (lease_until IS NULL AND worker_id IS NULL)", name="lease_only_running"),
         CheckConstraint("status <> 'running' OR lease_until IS NOT NULL", name="running_has_lease"),
         CheckConstraint("(status IN ('queued', 'running')) = (finished_at IS NULL)", name="finished_when_final"),
@@ -98,6 +111,9 @@ class Job(Base):
         Index("ix_job_submitted_at", "submitted_at"),
         Index("ix_job_source", "source_sha256"),
         Index("ix_job_mask", "mask_sha256"),
+        # Few jobs have them.
+        Index("ix_job_reference", "reference_sha256", postgresql_where=text("reference_sha256 IS NOT NULL")),
+        Index("ix_job_control", "control_sha256", postgresql_where=text("control_sha256 IS NOT NULL")),
     )
 
 

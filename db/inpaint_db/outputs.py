@@ -34,6 +34,8 @@ class Image(Base):
 class Output(Base):
     """An image that a successful attempt stored.
 
+    A job with several outputs has several results, numbered from 1, each of a seed of its own, and one region.
+
     Kind `result` is the picture; `region` the mask of what the job might change; `raw` what the model returned. The
     measures are of the result. Levels are 8-bit ones (0 to 255), whatever the depth of the picture.
     """
@@ -43,6 +45,7 @@ class Output(Base):
     id: Mapped[UuidKey]
     job_id: Mapped[UUID]
     attempt: Mapped[int]
+    number: Mapped[int] = mapped_column(server_default="1", doc="Which of the outputs that were asked for, from 1")
     kind: Mapped[str] = mapped_column(server_default="result")
     uri: Mapped[str] = mapped_column(unique=True)
     sha256: Mapped[str]
@@ -75,6 +78,6 @@ class Output(Base):
 
     __table_args__ = (
         ForeignKeyConstraint(["job_id", "attempt"], ["attempt.job_id", "attempt.number"], ondelete="CASCADE"),
-        Index(None, "job_id", "attempt", "kind", unique=True),
+        Index(None, "job_id", "attempt", "number", "kind", unique=True),
         CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256_hex"),
     )

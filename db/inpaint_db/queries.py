@@ -54,6 +54,13 @@ class JobView:
     mask_shapes: dict[str, Any] | None
     #: Options of the edit that differ from the defaults.
     edit: dict[str, Any]
+    #: Variants that were asked for; the output below is the first.
+    outputs: int
+    reference_uri: str | None
+    reference_strength: float | None
+    control_uri: str | None
+    control_type: str | None
+    control_strength: float | None
     output_uri: str | None
     output_sha256: str | None
     output_format: str | None
@@ -82,7 +89,8 @@ SELECT j.id, j.model, j.status, j.prompt, j.seed, j.parameters, j.campaign, j.ta
        j.submitted_at, j.started_at, j.finished_at, j.attempt, j.failures, j.max_attempts,
        j.cancel_requested_at IS NOT NULL AS cancel_requested, r.waiting_for, a.phase, a.steps_done, a.steps_total,
        {", ".join("r." + phase for phase in PHASES)}, r.total_s, r.peak_memory_bytes, r.cost_usd,
-       r.cost_unknown_reason, j.source_uri, j.mask_uri, j.mask_kind, j.mask_shapes, j.edit, r.output_uri,
+       r.cost_unknown_reason, j.source_uri, j.mask_uri, j.mask_kind, j.mask_shapes, j.edit, j.outputs,
+       j.reference_uri, j.reference_strength, j.control_uri, j.control_type, j.control_strength, r.output_uri,
        o.sha256 AS output_sha256, r.output_format, r.output_bytes, r.exact, r.outside_changed_pixels, r.region_share,
        r.raw_outside_mean, r.raw_outside_max, r.raw_outside_changed_share, r.inside_change_mean, r.inside_deviation,
        r.seam_step, r.ring_step,
@@ -151,12 +159,15 @@ def job_statuses(connection: Connection, job_ids: Collection[UUID]) -> dict[UUID
     return {row.id: JobStatus(row.status) for row in connection.execute(statement, {"ids": list(job_ids)})}
 
 
-def job_outputs(connection: Connection, job_id: UUID) -> dict[str, str]:
-    """Kind -> address of what the job's newest attempt stored. `raw` of further windows: `raw-2` and so on."""
+def job_outputs(connection: Connection, job_id: UUID, number: int = 1) -> dict[str, str]:
+    """Kind -> address of what the job's newest attempt stored as its output `number`, and the region of all.
+
+    `raw` of further windows is `raw-2` and so on.
+    """
     statement = text("""
         SELECT o.kind, o.uri FROM output o JOIN job j ON j.id = o.job_id AND j.attempt = o.attempt
-         WHERE j.id = :id ORDER BY o.kind""")
-    return {row.kind: row.uri for row in connection.execute(statement, {"id": job_id})}
+         WHERE j.id = :id AND (o.number = :number OR o.kind = 'region') ORDER BY o.kind""")
+    return {row.kind: row.uri for row in connection.execute(statement, {"id": job_id, "number": number})}
 
 
 def retry_jobs(connection: Connection, job_ids: Collection[UUID]) -> list[UUID]:

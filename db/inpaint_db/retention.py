@@ -44,7 +44,11 @@ _PAST = """coalesce(
 _REFERENCED_IMAGES = f"""
     SELECT j.source_sha256 AS sha256 FROM job j WHERE NOT {_PAST}
     UNION ALL
-    SELECT j.mask_sha256 FROM job j WHERE NOT {_PAST}"""  # noqa: S608  (text of this module)
+    SELECT j.mask_sha256 FROM job j WHERE NOT {_PAST}
+    UNION ALL
+    SELECT j.reference_sha256 FROM job j WHERE j.reference_sha256 IS NOT NULL AND NOT {_PAST}
+    UNION ALL
+    SELECT j.control_sha256 FROM job j WHERE j.control_sha256 IS NOT NULL AND NOT {_PAST}"""  # noqa: S608  (text of this module)
 
 # Every reference to an input by its address alone: jobs that came as a whole message know no content. A table that
 # refers to objects without an `image` row is added here.
@@ -53,7 +57,13 @@ _REFERENCED_OBJECTS = f"""
      WHERE j.source_sha256 IS NULL AND j.source_uri = ANY(:uris) AND NOT {_PAST}
     UNION
     SELECT j.mask_uri FROM job j
-     WHERE j.mask_sha256 IS NULL AND j.mask_uri = ANY(:uris) AND NOT {_PAST}"""  # noqa: S608
+     WHERE j.mask_sha256 IS NULL AND j.mask_uri = ANY(:uris) AND NOT {_PAST}
+    UNION
+    SELECT j.reference_uri FROM job j
+     WHERE j.reference_sha256 IS NULL AND j.reference_uri = ANY(:uris) AND NOT {_PAST}
+    UNION
+    SELECT j.control_uri FROM job j
+     WHERE j.control_sha256 IS NULL AND j.control_uri = ANY(:uris) AND NOT {_PAST}"""  # noqa: S608
 
 _UNUSED = f"NOT EXISTS (SELECT FROM ({_REFERENCED_IMAGES}) r WHERE r.sha256 = i.sha256)"
 _LONG_UNUSED = "i.last_used_at < now() - make_interval(secs => :grace_s)"

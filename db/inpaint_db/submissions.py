@@ -32,6 +32,8 @@ class NewJob:
     request: JobRequest
     source_sha256: str | None = None
     mask_sha256: str | None = None
+    reference_sha256: str | None = None
+    control_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def known_images(connection: Connection, sha256s: Collection[str]) -> dict[str, 
 
 # One parameter for any number of rows: as fast to build and to plan for one job as for five hundred.
 _COLUMNS = """id, model, source_uri, source_sha256, mask_uri, mask_sha256, mask_kind, mask_shapes, prompt,
-    negative_prompt, seed, parameters, edit, campaign, tags, priority, deadline, idempotency_key, request_hash,
+    negative_prompt, seed, parameters, edit, outputs, reference_uri, reference_sha256, reference_strength, control_uri,
+    control_sha256, control_type, control_strength, campaign, tags, priority, deadline, idempotency_key, request_hash,
     max_attempts"""
 _INSERT_JOBS = text(f"""
 INSERT INTO job ({_COLUMNS})
@@ -245,6 +248,14 @@ def _row(job: NewJob, max_attempts: int) -> dict[str, Any]:
         "seed": request.with_seed().seed,
         "parameters": request.parameters,
         "edit": request.edit.said(),
+        "outputs": request.outputs,
+        "reference_uri": request.reference_image,
+        "reference_sha256": job.reference_sha256,
+        "reference_strength": request.reference_strength,
+        "control_uri": request.control_image,
+        "control_sha256": job.control_sha256,
+        "control_type": request.control_type,
+        "control_strength": request.control_strength,
         "campaign": request.campaign,
         "tags": dict(request.tags),
         "priority": request.priority.value,

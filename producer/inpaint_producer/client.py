@@ -12,6 +12,7 @@ from uuid import UUID
 from inpaint_core.catalogue import Catalogue, load_catalogue
 from inpaint_core.edit import EditOptions
 from inpaint_core.errors import JobNotFound
+from inpaint_core.guides import ControlType
 from inpaint_core.job import ParameterValue, parse_job_id
 from inpaint_core.settings import Settings, load_settings
 from inpaint_core.status import JobStatus, Priority
@@ -102,6 +103,12 @@ class InpaintClient:
         deadline: datetime | None = None,
         idempotency_key: str | None = None,
         edit: EditOptions | Mapping[str, Any] | None = None,
+        reference_image: ImageSource | None = None,
+        reference_strength: float | None = None,
+        control_image: ImageSource | None = None,
+        control_type: ControlType | str | None = None,
+        control_strength: float | None = None,
+        outputs: int = 1,
     ) -> Submitted:
         """Queue one edit: repaint what `mask` (white) marks in `source`.
 
@@ -109,6 +116,10 @@ class InpaintClient:
         transparent pixels of the source (a file of that name is `Path("alpha")`), or boxes and polygons, as in
         `{"boxes": [[left, top, right, bottom]]}`. `edit` says how masks are read, how the picture is fitted to the
         model and how the result is stored; `help(EditOptions)` has its fields.
+
+        Where the model's card says that it can, `reference_image` shows what belongs into the masked area, and
+        `control_image`, of the shape of the source, where its lines or depths are (`control_type`: canny, depth, ...).
+        `outputs` asks for variants of the edit, made with seed, seed + 1, and so on.
 
         Raises a `RequestError` that says what is wrong before anything is stored, or a `ServiceUnavailable` that names
         the service and its address.
@@ -127,6 +138,12 @@ class InpaintClient:
             deadline,
             idempotency_key,
             edit,
+            reference_image,
+            reference_strength,
+            control_image,
+            control_type,
+            control_strength,
+            outputs,
         )
         return self._submit.submit([spec])[0]
 
@@ -226,41 +243,41 @@ class InpaintClient:
 
         return patiently(once, for_s=_PATIENCE_S)
 
-    def result_bytes(self, job_id: JobId, kind: str = RESULT) -> bytes:
-        """The encoded output of a job that succeeded; `JobFailed` says why there is none.
+    def result_bytes(self, job_id: JobId, kind: str = RESULT, number: int = 1) -> bytes:
+        """The encoded output of a job that succeeded, of several the one of that number; `JobFailed` says why not.
 
         `kind` is `result`, `region` (the mask of what the job might change), or `raw` (what the model returned, if the
         edit had `keep_raw`; that of further windows is `raw-2`, `raw-3` and so on).
         """
-        return self._output(job_id, kind)[1]
+        return self._output(job_id, kind, number)[1]
 
-    def result(self, job_id: JobId, kind: str = RESULT) -> Image:
+    def result(self, job_id: JobId, kind: str = RESULT, number: int = 1) -> Image:
         """The output as a PIL image."""
         from PIL import Image as PillowImage
 
-        image = PillowImage.open(io.BytesIO(self.result_bytes(job_id, kind)))
+        image = PillowImage.open(io.BytesIO(self.result_bytes(job_id, kind, number)))
         image.load()
         return image
 
-    def download(self, job_id: JobId, path: str | Path, kind: str = RESULT) -> Path:
+    def download(self, job_id: JobId, path: str | Path, kind: str = RESULT, number: int = 1) -> Path:
         """Write the output to `path` as it is stored. An existing file is replaced only when whole.
 
-        A folder gets `<job id>.png`, with the ending of the format it is stored in, and `<job id>-region.png` and the
-        like for other kinds.
+        A folder gets `<job id>.png`, with the ending of the format it is stored in, `<job id>-2.png` for the second
+        output, and `<job id>-region.png` and the like for other kinds.
         """
-        uri, data = self._output(job_id, kind)
+        uri, data = self._output(job_id, kind, number)
         target = Path(path)
         if target.is_dir():
-            target = target / file_name(job_id, kind, uri)
+            target = target / file_name(job_id, kind, uri, number)
         write_whole(target, data)
         return target
 
-    def _output(self, job_id: JobId, kind: str) -> tuple[str, bytes]:
+    def _output(self, job_id: JobId, kind: str, number: int) -> tuple[str, bytes]:
         from inpaint_db.queries import job_outputs
 
         view = self.get(job_id)
         with self.database.read() as connection:
-            uri = choose_output(view, job_outputs(connection, view.id), kind)
+            uri = choose_output(view, job_outputs(connection, view.id, number), kind, number)
         # An output may be larger than any input is allowed to be: PNG of a 50-megapixel photo.
         return uri, self.store.get(ObjectRef.parse(uri), max_bytes=1 << 31)
 

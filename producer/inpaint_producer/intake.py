@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from inpaint_producer.spec import ImageSource
 
-Role = Literal["source", "mask"]
+Role = Literal["source", "mask", "reference", "control"]
 #: What a PIL image is stored as, if PNG does not know its mode.
 _STORED_AS = {"CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB", "PA": "RGBA", "RGBa": "RGBA"}
 #: An object that was seen is not asked for again within this time. The cleaning leaves inputs alone for far longer.
@@ -149,7 +149,7 @@ def _inspect(data: bytes, limits: Limits, what: str, use: Use) -> tuple[ImageFac
 
 def _is_recorded(facts: ImageFacts, use: Use) -> bool:
     """Whether what the database knows of an image answers for this use of it."""
-    if use.role == "source":
+    if use.role != "mask":
         return use.reading is None
     return bool(facts.masked_pixels) and (use.reading is None or use.reading.is_usual)
 

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 RESULT = "result"
 
 
-def choose_output(view: JobView, outputs: Mapping[str, str], kind: str) -> str:
-    """The address of one of a job's outputs; `JobFailed` if there are none, `InvalidRequest` if not of this kind."""
+def choose_output(view: JobView, outputs: Mapping[str, str], kind: str, number: int = 1) -> str:
+    """The address of one of the images of a job's output `number`; `JobFailed` if the job has none, `InvalidRequest`
+    if there is no such number or kind.
+    """
+    if view.status is JobStatus.SUCCEEDED and not 1 <= number <= view.outputs:
+        many = "one output" if view.outputs == 1 else f"{view.outputs} outputs"
+        raise InvalidRequest(f"Job {view.id} has {many}, and no number {number}.", field="number")
     if not outputs:
         raise JobFailed(_no_output(view), job_id=str(view.id), status=view.status.value)
     if kind not in outputs:
@@ -31,9 +36,12 @@ def choose_output(view: JobView, outputs: Mapping[str, str], kind: str) -> str:
     return outputs[kind]
 
 
-def file_name(job_id: UUID | str, kind: str, uri: str) -> str:
-    """What an output is called in a folder: its job's id, its kind if it is not the result, its format."""
-    return f"{job_id}{'' if kind == RESULT else f'-{kind}'}{PurePosixPath(uri).suffix or '.png'}"
+def file_name(job_id: UUID | str, kind: str, uri: str, number: int = 1) -> str:
+    """What an output is called in a folder: its job's id, its number if it is not the first, its kind if it is not the
+    result, its format.
+    """
+    which = "" if number == 1 or kind == "region" else f"-{number}"
+    return f"{job_id}{which}{'' if kind == RESULT else f'-{kind}'}{PurePosixPath(uri).suffix or '.png'}"
 
 
 def write_whole(target: Path, data: bytes) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
 from inpaint_core.edit import ALPHA, EditOptions, MaskShapes
+from inpaint_core.guides import ControlType
 from inpaint_core.job import JobRequest, ParameterValue, parse_request
 from inpaint_core.status import Priority
 
@@ -21,6 +22,9 @@ ImageSource: TypeAlias = "str | Path | bytes | Image"
 #: A picture, "alpha" for the transparent pixels of the source, or boxes and polygons. The word "alpha" is never a file:
 #: one of that name is `Path("alpha")` or "./alpha".
 MaskSource: TypeAlias = "ImageSource | MaskShapes | Mapping[str, Any] | Literal['alpha']"
+
+#: What a picture that guides an edit is to it.
+Guide: TypeAlias = "Literal['reference', 'control']"
 
 #: Encoded images of one portion that are in memory together; decoded they are larger, but only eight at a time.
 _PORTION_BYTES = 128 << 20
@@ -47,11 +51,30 @@ class JobSpec:
     deadline: datetime | None = None
     idempotency_key: str | None = None
     edit: EditOptions | Mapping[str, Any] | None = None
+    reference_image: ImageSource | None = None
+    reference_strength: float | None = None
+    control_image: ImageSource | None = None
+    control_type: ControlType | str | None = None
+    control_strength: float | None = None
+    outputs: int = 1
 
-    def to_request(self, source_uri: str, mask_uri: str) -> JobRequest:
+    @property
+    def guides(self) -> dict[Guide, ImageSource]:
+        """The pictures that guide the edit, by role."""
+        both: dict[Guide, ImageSource | None]
+        both = {"reference": self.reference_image, "control": self.control_image}
+        return {role: image for role, image in both.items() if image is not None}
+
+    @property
+    def images(self) -> list[ImageSource]:
+        """Every picture that has to be read."""
+        mask = [self.mask] if is_picture(self.mask) else []
+        return [self.source, *mask, *self.guides.values()]
+
+    def to_request(self, source_uri: str, mask_uri: str, guide_uri: str) -> JobRequest:
         """The request once its images have addresses; `InvalidRequest` if a field is wrong.
 
-        `mask_uri` is of no use where the mask is no picture.
+        `mask_uri` is of no use where the mask is no picture, `guide_uri` where nothing guides the edit.
         """
         return parse_request(
             {
@@ -62,6 +85,12 @@ class JobSpec:
                 "negative_prompt": self.negative_prompt,
                 "seed": self.seed,
                 "parameters": dict(self.parameters),
+                "reference_image": None if self.reference_image is None else guide_uri,
+                "reference_strength": self.reference_strength,
+                "control_image": None if self.control_image is None else guide_uri,
+                "control_type": self.control_type,
+                "control_strength": self.control_strength,
+                "outputs": self.outputs,
                 "edit": {} if self.edit is None else _plain(self.edit),
                 "campaign": self.campaign,
                 "tags": dict(self.tags),
@@ -88,8 +117,8 @@ def take_portion(specs: Iterator[JobSpec], count: int) -> list[JobSpec]:
     size, seen = 0, set()
     for spec in itertools.islice(specs, count):
         portion.append(spec)
-        for image in (spec.source, spec.mask):
-            if is_picture(image) and id(image) not in seen:
+        for image in spec.images:
+            if id(image) not in seen:
                 seen.add(id(image))
                 size += _encoded_size(image)
         if size > _PORTION_BYTES:

@@ -11,15 +11,14 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING
 
 from inpaint_core.catalogue import Catalogue
 from inpaint_core.edit import MaskShapes, Polarity
 from inpaint_core.errors import BrokerUnavailable, OperatorError, RequestError, ServiceUnavailable
+from inpaint_core.guides import check_control
 from inpaint_core.ids import new_id
 from inpaint_core.images import ImageFacts, Limits
 from inpaint_core.job import JobRequest
@@ -42,22 +41,22 @@ from inpaint_db.submissions import (
 from sqlalchemy.exc import IntegrityError
 
 from inpaint_producer.doubts import warn
-from inpaint_producer.intake import TRUST_S, ImageIntake, Intake, Use
+from inpaint_producer.intake import TRUST_S, ImageIntake, Intake, Role, Use
 from inpaint_producer.ordering import InLine, wake_ups
-from inpaint_producer.spec import ImageSource, JobSpec, is_picture
+from inpaint_producer.reading import Want, each_once, in_threads, key_of, or_raise, until_error
+from inpaint_producer.spec import Guide, ImageSource, JobSpec, is_picture
 
 if TYPE_CHECKING:
     from celery import Celery
 
 #: Stands for an address that an image gets only when it is stored; long enough to be checked like a real one.
 _NOT_STORED_YET = "s3://not-stored-yet/inputs/image"
-_AT_ONCE = 8
+#: Role of an image -> the field of the request that names it.
+_FIELDS: dict[Role, str] = {
+    "source": "source", "mask": "mask", "reference": "reference_image", "control": "control_image",
+}  # fmt: skip
 #: What Postgres says of a reference to a row that is not there.
 _ROW_IS_GONE = "23503"
-T = TypeVar("T")
-R = TypeVar("R")
-#: What has to be read, told apart from others by its key.
-_Want: TypeAlias = "tuple[Hashable, Callable[[], T]]"
 log = get_logger("inpaint.producer")
 
 
@@ -76,13 +75,12 @@ class _Mask:
 @dataclass(frozen=True, slots=True)
 class _Checked:
     request: JobRequest
-    source: Intake
-    #: None if the mask is no picture of its own.
-    mask: Intake | None
+    #: By role; without a mask if that is no picture of its own.
+    images: dict[Role, Intake]
 
-    @property
-    def images(self) -> tuple[Intake, ...]:
-        return (self.source,) if self.mask is None else (self.source, self.mask)
+    def as_job(self) -> NewJob:
+        contents = {f"{role}_sha256": image.facts.sha256 for role, image in self.images.items()}
+        return NewJob(new_id(), self.request, **contents)
 
 
 class Submitter:
@@ -117,10 +115,10 @@ class Submitter:
 
     def _submit(self, specs: Sequence[JobSpec]) -> list[Submitted]:
         checked = self._check(specs)
-        self._hold({image.facts for c in checked for image in c.images})
-        images = {str(image.ref): image for c in checked for image in c.images}
-        _in_threads(self._intake.store, images.values())
-        jobs = [NewJob(new_id(), c.request, *(image.facts.sha256 for image in c.images)) for c in checked]
+        self._hold({image.facts for c in checked for image in c.images.values()})
+        images = {str(image.ref): image for c in checked for image in c.images.values()}
+        in_threads(self._intake.store, images.values())
+        jobs = [c.as_job() for c in checked]
         answers, wakes = self._insert(jobs)
         created = {answer.id for answer in answers if answer.created}
         self._send([wake for wake in wakes if wake.job_id in created])
@@ -147,43 +145,64 @@ class Submitter:
         for index, spec in enumerate(specs):
             # Cheap checks first: a misspelt model should not cost the reading of two photos.
             with _numbered(index):
-                request = spec.to_request(_NOT_STORED_YET, _NOT_STORED_YET)
-                self._catalogue.card(request.model).check(request)
+                request = spec.to_request(_NOT_STORED_YET, _NOT_STORED_YET, _NOT_STORED_YET)
+                self._catalogue.check(request)
                 requests.append(request)
         # Sources before masks: their size tells how a mask is resized, and where shapes may lie.
-        sources = _each_once([self._source(*pair) for pair in zip(specs, requests, strict=True)])
-        good = _until_error(sources)
-        masks = _each_once([self._mask(*three) for three in zip(specs, requests, good, strict=False)])
+        sources = each_once([self._source(*pair) for pair in zip(specs, requests, strict=True)])
+        good = until_error(sources)
+        masks = each_once([self._mask(*three) for three in zip(specs, requests, good, strict=False)])
+        guides = self._guides(specs)
         checked = []
         for index, (request, found) in enumerate(zip(requests, sources, strict=True)):
             with _numbered(index):
-                checked.append(self._pair(request, _or_raise(found), _or_raise(masks[index])))
+                source, mask = or_raise(found), or_raise(masks[index])
+                lead = {role: or_raise(guides[index, role]) for role in specs[index].guides}
+                checked.append(self._together(request, source, mask, lead))
         return checked
 
-    def _source(self, spec: JobSpec, request: JobRequest) -> _Want[Intake]:
+    def _guides(self, specs: Sequence[JobSpec]) -> dict[tuple[int, Guide], Intake | RequestError]:
+        """Reference and control images, by the number of their spec and their role."""
+        wanted = [(index, role, image) for index, spec in enumerate(specs) for role, image in spec.guides.items()]
+        found = each_once([self._guide(role, image) for _, role, image in wanted])
+        return {(index, role): each for (index, role, _), each in zip(wanted, found, strict=True)}
+
+    def _guide(self, role: Guide, image: ImageSource) -> Want[Intake]:
+        use = Use(role)
+        return key_of(image, use), lambda: self._intake.check(image, use)
+
+    def _source(self, spec: JobSpec, request: JobRequest) -> Want[Intake]:
         source = spec.source
         alpha = request.mask_kind is MaskKind.ALPHA
         use = Use("source", Reading(Polarity.TRANSPARENT, request.edit.threshold) if alpha else None)
-        return _key(source, use), lambda: self._intake.check(source, use)
+        return key_of(source, use), lambda: self._intake.check(source, use)
 
-    def _mask(self, spec: JobSpec, request: JobRequest, source: Intake) -> _Want[_Mask]:
+    def _mask(self, spec: JobSpec, request: JobRequest, source: Intake) -> Want[_Mask]:
         mask, shapes, size = spec.mask, request.mask, (source.facts.width, source.facts.height)
         if isinstance(shapes, MaskShapes):
             return (shapes, size), lambda: _Mask(None, count_marked(shapes_mask(shapes, size)))
         if not is_picture(mask):
-            return _key(spec.source, source.use), lambda: _Mask(None, source.marked)
+            return key_of(spec.source, source.use), lambda: _Mask(None, source.marked)
         use = Use("mask", Reading.of(request.edit, size))
-        return _key(mask, use), lambda: _Mask.of(self._intake.check(mask, use))
+        return key_of(mask, use), lambda: _Mask.of(self._intake.check(mask, use))
 
-    def _pair(self, request: JobRequest, source: Intake, mask: _Mask) -> _Checked:
+    def _together(self, request: JobRequest, source: Intake, mask: _Mask, guides: Mapping[Guide, Intake]) -> _Checked:
+        """Whether the images fit each other and the request."""
         picture = mask.picture
         if picture is not None and not request.edit.resize_mask:
             check_pair(source.facts, picture.facts)
         request.edit.check_size(source.facts.width, source.facts.height)
         card = self._catalogue.card(request.model)
         warn(card, request, source.facts, picture.facts if picture else None, mask.marked or 0)
-        addresses = {"source": str(source.ref)} | ({"mask": str(picture.ref)} if picture else {})
-        return _Checked(request.model_copy(update=addresses), source, picture)
+        if "control" in guides:
+            control = guides["control"].facts
+            check_control((source.facts.width, source.facts.height), (control.width, control.height))
+        images: dict[Role, Intake] = {"source": source}
+        if picture is not None:
+            images["mask"] = picture
+        images.update(guides.items())
+        addresses = {_FIELDS[role]: str(image.ref) for role, image in images.items()}
+        return _Checked(request.model_copy(update=addresses), images)
 
     def _insert(self, jobs: Sequence[NewJob]) -> tuple[list[Submitted], list[WakeUp]]:
         models = {job.request.model for job in jobs} - self._registered
@@ -228,40 +247,6 @@ def _in_line(job: NewJob) -> InLine:
     return InLine(job.id, request.model, request.priority, request.campaign)
 
 
-def _key(image: ImageSource, use: Use) -> Hashable:
-    # Pictures and bytes by identity: comparing them would cost more than it saves.
-    return (str(image) if isinstance(image, str | Path) else id(image), use)
-
-
-def _each_once(wants: Sequence[_Want[T]]) -> list[T | RequestError]:
-    """What each comes to, or why it cannot be had. What several want is read once."""
-    reads = dict(wants)
-    found = dict(zip(reads, _in_threads(_tried, reads.values()), strict=True))
-    return [found[key] for key, _ in wants]
-
-
-def _tried(read: Callable[[], T]) -> T | RequestError:
-    try:
-        return read()
-    except RequestError as error:
-        return error
-
-
-def _until_error(found: Sequence[T | RequestError]) -> list[T]:
-    good = []
-    for each in found:
-        if isinstance(each, RequestError):
-            break
-        good.append(each)
-    return good
-
-
-def _or_raise(found: T | RequestError) -> T:
-    if isinstance(found, RequestError):
-        raise found
-    return found
-
-
 @contextlib.contextmanager
 def _numbered(index: int) -> Iterator[None]:
     """Put the number of the spec into the error."""
@@ -270,11 +255,3 @@ def _numbered(index: int) -> Iterator[None]:
     except RequestError as error:
         error.facts["index"] = index
         raise
-
-
-def _in_threads(act: Callable[[T], R], items: Collection[T]) -> list[R]:
-    """`act` on each, several at a time: decoding lets go of the GIL, and uploads wait for the network."""
-    if len(items) < 3:
-        return [act(item) for item in items]
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="intake") as threads:
-        return list(threads.map(act, items))

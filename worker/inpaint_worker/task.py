@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import structlog
 from inpaint_core.card import ModelCard
-from inpaint_core.edit import EditOptions, MaskShapes
 from inpaint_core.errors import (
     GpuOutOfMemory,
     InpaintError,
@@ -23,7 +23,7 @@ from inpaint_core.errors import (
     WorkerMustExit,
 )
 from inpaint_core.images import FORMATS, Limits
-from inpaint_core.job import printable
+from inpaint_core.job import MAX_SEED
 from inpaint_core.log import get_logger
 from inpaint_core.patience import patiently
 from inpaint_core.settings import Settings
@@ -32,22 +32,23 @@ from inpaint_core.storage import ObjectRef, ObjectStore, output_ref
 from inpaint_db.claims import Claimed, StoredOutput, claim
 from inpaint_db.presence import WorkerIdentity
 from inpaint_db.session import Database
-from pydantic import BaseModel, ValidationError
 
+from inpaint_worker.arrays import Pixels
 from inpaint_worker.attempt import Attempt, AttemptStopped
 from inpaint_worker.geometry.canvas import Canvas, Result, open_canvas
 from inpaint_worker.geometry.encode import Encoded
+from inpaint_worker.geometry.guides import open_control, open_reference
 from inpaint_worker.heartbeat import Heartbeat
 from inpaint_worker.outcome import Outcome
-from inpaint_worker.pipelines import Edit
+from inpaint_worker.pipelines import Control, Edit, Reference
 from inpaint_worker.resident import Resident
+from inpaint_worker.wanted import Wanted, inputs_of
 
 #: How long an attempt waits out an object store that is away, before and after the device was used.
 _FETCH_PATIENCE_S = 5
 _STORE_PATIENCE_S = 120
 #: A worker rests so long after a job that an outage kept it from.
 _AWAY_S = 1
-_Model = TypeVar("_Model", bound=BaseModel)
 log = get_logger("inpaint.worker")
 
 
@@ -85,10 +86,9 @@ class JobRunner:
         outcome = Outcome(self.settings, self.database, attempt)
         log.info("job_started", queue_wait_s=round(claimed.queue_wait_s, 3))
         try:
-            wanted = _Wanted.of(claimed)
-            canvas = self._prepare(attempt, wanted, *self._fetch(attempt))
-            self._paint(attempt, canvas)
-            objects = self._encode(attempt, canvas)
+            wanted = Wanted.of(claimed, self.resident.pipeline.card)
+            canvas, reference = self._prepare(attempt, wanted, self._fetch(attempt))
+            objects = self._paint_all(attempt, wanted, canvas, reference)
             self._store(attempt, objects)
             outcome.succeeded([stored for stored, _ in objects])
         except AttemptStopped as stopped:
@@ -130,11 +130,10 @@ class JobRunner:
                 lease_s=self.settings.lease_s,
             )
 
-    def _fetch(self, attempt: Attempt) -> tuple[bytes, bytes | None]:
-        job = attempt.claimed
+    def _fetch(self, attempt: Attempt) -> dict[str, bytes]:
+        """The job's inputs by role: source, and mask, reference and control if they are objects."""
         with attempt.phase("fetch"):
-            source = self._get(attempt, job.source_uri, job.source_sha256)
-            return source, None if job.mask_uri is None else self._get(attempt, job.mask_uri, job.mask_sha256)
+            return {role: self._get(attempt, *each) for role, each in inputs_of(attempt.claimed).items()}
 
     def _get(self, attempt: Attempt, uri: str, sha256: str | None) -> bytes:
         ref = ObjectRef.parse(uri)
@@ -144,50 +143,87 @@ class JobRunner:
             raise ObjectChanged(f"{uri} is not what was submitted: its bytes have changed since. Submit the job again.")
         return data
 
-    def _prepare(self, attempt: Attempt, wanted: _Wanted, source: bytes, mask: bytes | None) -> Canvas:
+    def _prepare(self, attempt: Attempt, wanted: Wanted, inputs: dict[str, bytes]) -> tuple[Canvas, Reference | None]:
         with attempt.phase("prepare"):
-            marks = wanted.shapes if mask is None else mask
             rule, limits = self.resident.pipeline.card.size, Limits.of(self.settings)
-            canvas = open_canvas(source, marks, wanted.edit, rule, limits)
+            canvas = open_canvas(inputs["source"], inputs.get("mask", wanted.shapes), wanted.edit, rule, limits)
+            if "control" in inputs:
+                canvas.control = open_control(inputs["control"], canvas.source.size, limits)
+            reference = None
+            if "reference" in inputs:
+                reference = Reference(open_reference(inputs["reference"], limits), wanted.reference_strength)
             report = attempt.report
             report.normalised, report.region_pixels = canvas.source.normalised, canvas.region.pixels
             report.windows, report.warnings = [w.described() for w in canvas.windows], canvas.warnings
-            return canvas
+            return canvas, reference
 
-    def _paint(self, attempt: Attempt, canvas: Canvas) -> None:
-        """Window by window: a later one sees what was painted in those before it."""
+    def _paint_all(
+        self, attempt: Attempt, wanted: Wanted, canvas: Canvas, reference: Reference | None
+    ) -> list[tuple[StoredOutput, bytes]]:
+        """Every output that was asked for, painted and encoded, with what else is stored of it."""
         job, pipeline = attempt.claimed, self.resident.pipeline
         parameters = pipeline.card.resolve(job.parameters)
-        attempt.report.parameters = {**parameters, **_asked_for(pipeline.card)}
-        saver, count = _ran_out_of_memory(job), len(canvas.windows)
+        saver = _ran_out_of_memory(job)
+        attempt.report.parameters = {**parameters, **wanted.described(job), **_asked_for(pipeline.card)}
         if saver:  # it may change the picture a little
-            attempt.report.parameters = {**parameters, "save_memory": True}
+            attempt.report.parameters |= {"save_memory": True}
+        ask = functools.partial(
+            Edit,
+            prompt=job.prompt,
+            negative_prompt=job.negative_prompt,
+            parameters=parameters,
+            reference=reference,
+            save_memory=saver,
+        )
+        objects: list[tuple[StoredOutput, bytes]] = []
+        for number in range(job.outputs):
+            fresh = canvas if number == job.outputs - 1 else canvas.again()
+            turn = _Turn(number, job.outputs)
+            self._paint(attempt, wanted, fresh, functools.partial(ask, seed=_seed(job, number)), turn)
+            objects += self._encode(attempt, fresh, turn)
+        return objects
+
+    def _paint(self, attempt: Attempt, wanted: Wanted, canvas: Canvas, ask: Callable[..., Edit], turn: _Turn) -> None:
+        """Window by window: a later one sees what was painted in those before it."""
+        count = len(canvas.windows)
         for number in range(count):
             with attempt.phase("prepare"):
                 image, region = canvas.show(number)
-            edit = Edit(image, region, job.seed, job.prompt, job.negative_prompt, parameters, save_memory=saver)
+                control = _control(wanted, canvas.show_control(number))
 
             def step(done: int, total: int, before: int = number) -> None:
-                attempt.step(before * total + done, count * total)
+                attempt.step((turn.number * count + before) * total + done, turn.count * count * total)
 
-            painted = self.resident.run(attempt, edit, step)
+            painted = self.resident.run(attempt, ask(image=image, region=region, control=control), step)
             # Only after the last one is the job past the device.
-            with attempt.phase("composite" if number == count - 1 else "prepare", counts_as="composite"):
+            last = turn.is_last and number == count - 1
+            with attempt.phase("composite" if last else "prepare", counts_as="composite"):
                 canvas.take(number, painted)
 
-    def _encode(self, attempt: Attempt, canvas: Canvas) -> list[tuple[StoredOutput, bytes]]:
-        """Everything that is stored, the result first. It is decoded again and compared with the source."""
-        with attempt.phase("encode"):
+    def _encode(self, attempt: Attempt, canvas: Canvas, turn: _Turn) -> list[tuple[StoredOutput, bytes]]:
+        """Everything that is stored of an output, the result first. It is decoded again and compared with the source.
+
+        The region is the same for all outputs, and stored with the first.
+        """
+        with attempt.phase("encode" if turn.is_last else "prepare", counts_as="encode"):
             result = canvas.result()
-            others = [(self._output(attempt, encoded, kind), encoded.data) for kind, encoded in canvas.others()]
-        output = self._output(attempt, result.encoded, "result")
+            others = [
+                (self._output(attempt, encoded, kind, turn.number), encoded.data)
+                for kind, encoded in canvas.others()
+                if turn.number == 0 or kind != "region"
+            ]
+        output = self._output(attempt, result.encoded, "result", turn.number)
         return [(replace(output, **_measures(result)), result.encoded.data), *others]
 
-    def _output(self, attempt: Attempt, image: Encoded, kind: str) -> StoredOutput:
+    def _output(self, attempt: Attempt, image: Encoded, kind: str, number: int) -> StoredOutput:
         job = attempt.claimed
-        ref = output_ref(self.store.bucket, job.job_id, job.number, image.name)
+        name = image.name if number == 0 else f"{number + 1}-{image.name}"
+        ref = output_ref(self.store.bucket, job.job_id, job.number, name)
         sha256 = hashlib.sha256(image.data).hexdigest()
-        return StoredOutput(str(ref), sha256, image.format, image.width, image.height, len(image.data), job.seed, kind)
+        return StoredOutput(
+            str(ref), sha256, image.format, image.width, image.height, len(image.data),
+            _seed(job, number), kind, number + 1,
+        )  # fmt: skip
 
     def _store(self, attempt: Attempt, objects: list[tuple[StoredOutput, bytes]]) -> None:
         with attempt.phase("store"):
@@ -197,29 +233,27 @@ class JobRunner:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What the job's row says of mask, fit and output. Read first: what is not understood costs no download."""
+class _Turn:
+    """Which of a job's outputs is being made, from 0."""
 
-    edit: EditOptions
-    #: None: the mask is a picture, or the transparency of the source.
-    shapes: MaskShapes | None
+    number: int
+    count: int
 
-    @classmethod
-    def of(cls, job: Claimed) -> _Wanted:
-        shapes = None if job.mask_shapes is None else _understood(MaskShapes, job.mask_shapes)
-        return cls(_understood(EditOptions, job.edit), shapes)
+    @property
+    def is_last(self) -> bool:
+        """Nothing is painted after it."""
+        return self.number == self.count - 1
 
 
-def _understood(kind: type[_Model], stored: dict[str, Any]) -> _Model:
-    """What the database holds of a request. It was checked when it came: only a newer producer's is not understood."""
-    try:
-        return kind.model_validate(stored)
-    except ValidationError as error:
-        names = ", ".join(printable(".".join(str(part) for part in item["loc"])) for item in error.errors()[:5])
-        raise WorkerBehind(
-            f"The job was submitted by a newer version than this worker's: it does not understand {names or 'it'}. "
-            "Upgrade the worker; the job waits for one that does."
-        ) from None
+def _seed(job: Claimed, number: int) -> int:
+    """Of output `number`, from 0: the job's own for the first."""
+    return (job.seed + number) % (MAX_SEED + 1)
+
+
+def _control(wanted: Wanted, image: Pixels | None) -> Control | None:
+    if image is None or wanted.control_type is None:
+        return None
+    return Control(image, wanted.control_type, wanted.control_strength)
 
 
 def _asked_for(card: ModelCard) -> dict[str, str]:

@@ -4,9 +4,10 @@ SELECT a.job_id,
        a.number AS attempt,
        CASE
          WHEN a.status IN ('running', 'lost') THEN NULL
-         -- An API is called once for each window, which is one step; a failed attempt has paid for those it had.
+         -- An API is called once for each window of each output, which is one step; a failed attempt has paid for those
+         -- it had.
          WHEN per_image.usd_per_image IS NOT NULL AND a.status = 'succeeded'
-         THEN per_image.usd_per_image * greatest(1, jsonb_array_length(a.windows))
+         THEN per_image.usd_per_image * greatest(1, jsonb_array_length(a.windows)) * j.outputs
          WHEN per_image.usd_per_image IS NOT NULL AND e.device_kind = 'api'
          THEN per_image.usd_per_image * coalesce(a.steps_done, 0)
          WHEN per_image.usd_per_image IS NOT NULL OR a.inference_s IS NULL THEN 0

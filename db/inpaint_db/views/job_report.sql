@@ -14,7 +14,8 @@ SELECT j.id, j.model, j.status, j.campaign, j.priority, j.submitted_at, j.starte
        a.region_pixels::float8 / nullif(o.width::float8 * o.height, 0) AS region_share,
        o.uri AS output_uri, o.format AS output_format, o.size_bytes AS output_bytes, o.exact,
        o.outside_changed_pixels, o.raw_outside_mean, o.raw_outside_max, o.raw_outside_changed_share,
-       o.inside_change_mean, o.inside_deviation, o.seam_step, o.ring_step, j.edit, a.windows, a.normalised, a.warnings,
+       o.inside_change_mean, o.inside_deviation, o.seam_step, o.ring_step, j.edit, j.outputs,
+       j.reference_uri IS NOT NULL AS with_reference, j.control_type, a.windows, a.normalised, a.warnings,
        j.error_code, j.error_message,
        CASE WHEN j.status = 'queued' AND j.not_before <= now() AND NOT EXISTS (
                  SELECT 1 FROM worker l WHERE l.model = j.model AND l.state IN ('loading', 'ready')
@@ -30,7 +31,7 @@ SELECT j.id, j.model, j.status, j.campaign, j.priority, j.submitted_at, j.starte
   LEFT JOIN worker w ON w.id = a.worker_id
   LEFT JOIN image s ON s.sha256 = j.source_sha256
   LEFT JOIN image m ON m.sha256 = j.mask_sha256
-  LEFT JOIN output o ON o.job_id = j.id AND o.attempt = j.attempt AND o.kind = 'result'
+  LEFT JOIN output o ON o.job_id = j.id AND o.attempt = j.attempt AND o.kind = 'result' AND o.number = 1
   LEFT JOIN LATERAL (
         SELECT sum(k.cost_usd) AS cost_usd,
                string_agg(DISTINCT k.cost_unknown_reason, '; ') AS cost_unknown_reason
@@ -80,6 +81,9 @@ COMMENT ON COLUMN job_report.inside_deviation IS 'Standard deviation of brightne
 COMMENT ON COLUMN job_report.seam_step IS 'Mean step between neighbouring pixels across the border of the edit region, levels of 0 to 255 in the colours of the picture.';
 COMMENT ON COLUMN job_report.ring_step IS 'Mean step between neighbouring pixels just outside that border, levels of 0 to 255: a seam_step well above it is visible.';
 COMMENT ON COLUMN job_report.edit IS 'Options of mask, fit and output that differ from the defaults.';
+COMMENT ON COLUMN job_report.outputs IS 'Variants that were asked for, each of a seed of its own. Seconds and cost are of all of them; the columns of the output are of the first.';
+COMMENT ON COLUMN job_report.with_reference IS 'True: a reference image showed what belongs into the region.';
+COMMENT ON COLUMN job_report.control_type IS 'What the control image showed: canny, depth, ...; NULL: there was none.';
 COMMENT ON COLUMN job_report.windows IS 'What the model saw: boxes of the source, and the size it painted them in, pixels.';
 COMMENT ON COLUMN job_report.normalised IS 'What reading the source changed (orientation, colours, depth): before and after.';
 COMMENT ON COLUMN job_report.warnings IS 'What is allowed and may still be a mistake.';

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from inpaint_core.edit import EditOptions, MaskShapes, OutputFormat
@@ -65,12 +65,19 @@ class Canvas:
     warnings: list[str] = field(default_factory=list)
     raw: RawDifference = field(default_factory=RawDifference)
     raw_outputs: list[Pixels] = field(default_factory=list)
+    #: The control image in the size of the source, if there is one.
+    control: Pixels | None = None
     _given: tuple[Pixels, Region] | None = None
 
     @classmethod
     def blank(cls, source: Source, region: EditRegion, windows: tuple[Window, ...], edit: EditOptions) -> Canvas:
         """Nothing painted yet."""
         return cls(source, region, windows, edit, source.pixels.copy(), region.marked.copy())
+
+    def again(self) -> Canvas:
+        """The same with nothing painted yet: for another output."""
+        fresh = Canvas.blank(self.source, self.region, self.windows, self.edit)
+        return replace(fresh, fills_alpha=self.fills_alpha, warnings=self.warnings, control=self.control)
 
     def show(self, number: int) -> tuple[Pixels, Region]:
         """What the model is shown of window `number`, from 0: H x W x 3 uint8 sRGB, and its mask."""
@@ -83,6 +90,13 @@ class Canvas:
         handed = image.copy(), mask.copy()
         self._given = image, mask
         return handed
+
+    def show_control(self, number: int) -> Pixels | None:
+        """What belongs of the control image to window `number`, in the size that the model is shown."""
+        if self.control is None:
+            return None
+        window = self.windows[number]
+        return shown(np.ascontiguousarray(self.control[cut(window.box)]), window)
 
     def take(self, number: int, painted: Pixels) -> None:
         """Put what the model returned for window `number`, which was the last that was shown, into the picture."""

@@ -71,9 +71,9 @@ class Source:
         return on_white(colours, to_eight_bits(alpha))
 
 
-def open_source(data: bytes, limits: Limits) -> Source:
-    """Decode a source; raises the `ImageError`s of `inpaint_core.images`."""
-    image, orientation = open_turned(data, limits, "source")
+def open_source(data: bytes, limits: Limits, what: str = "source") -> Source:
+    """Decode a source; raises the `ImageError`s of `inpaint_core.images`, which call it `what`."""
+    image, orientation = open_turned(data, limits, what)
     reading = _Reading(image.info.get("icc_profile") or None)
     if orientation != 1:
         reading.note("orientation", orientation, 1)

@@ -8,7 +8,7 @@ from inpaint_core.card import ModelCard
 from inpaint_core.errors import MissingExtra, OperatorError
 from inpaint_core.settings import Settings
 
-from inpaint_worker.pipelines.base import Edit, Pipeline, StepCallback
+from inpaint_worker.pipelines.base import Control, Edit, Pipeline, Reference, StepCallback
 
 #: Family of a card -> (module, the extra that its libraries come with). Loaded when needed: OpenCV needs no torch.
 FAMILIES = {
@@ -39,4 +39,4 @@ def build_pipeline(card: ModelCard, settings: Settings) -> Pipeline:
     return built
 
 
-__all__ = ["Edit", "Pipeline", "StepCallback", "build_pipeline"]
+__all__ = ["Control", "Edit", "Pipeline", "Reference", "StepCallback", "build_pipeline"]

@@ -1,0 +1,86 @@
+"""What a job's row asks for. Read before anything is fetched: what is not understood costs no download."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from inpaint_core.card import ModelCard
+from inpaint_core.edit import EditOptions, MaskShapes
+from inpaint_core.errors import WorkerBehind
+from inpaint_core.guides import ControlType
+from inpaint_core.job import printable
+from inpaint_db.claims import Claimed
+from pydantic import BaseModel, ValidationError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_NEWER = (
+    "The job was submitted by a newer version than this worker's: it does not understand {what}. Upgrade the worker; "
+    "the job waits for one that does."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Mask, fit, output and guides of a job."""
+
+    edit: EditOptions
+    #: None: the mask is a picture, or the transparency of the source.
+    shapes: MaskShapes | None
+    #: The model's defaults where the job does not say.
+    reference_strength: float | None
+    control_type: ControlType | None
+    control_strength: float
+
+    @classmethod
+    def of(cls, job: Claimed, card: ModelCard) -> Wanted:
+        """`WorkerBehind` if a newer producer sent what this worker does not know."""
+        shapes = None if job.mask_shapes is None else _understood(MaskShapes, job.mask_shapes)
+        by_default = None if card.reference is None else card.reference.strength
+        binding = 0.0 if card.control is None else card.control.strength
+        return cls(
+            _understood(EditOptions, job.edit),
+            shapes,
+            by_default if job.reference_strength is None else job.reference_strength,
+            _control_type(job.control_type),
+            binding if job.control_strength is None else job.control_strength,
+        )
+
+    def described(self, job: Claimed) -> dict[str, Any]:
+        """What guided the edit, beside the parameters, as it is recorded with the attempt."""
+        said: dict[str, Any] = {}
+        if job.reference_uri is not None:
+            said["reference_strength"] = self.reference_strength
+        if job.control_uri is not None:
+            said |= {"control_type": job.control_type, "control_strength": self.control_strength}
+        return said
+
+
+def inputs_of(job: Claimed) -> Mapping[str, tuple[str, str | None]]:
+    """The objects that a job reads, by role: address, and sha256 if it is known."""
+    every = {
+        "source": (job.source_uri, job.source_sha256),
+        "mask": (job.mask_uri, job.mask_sha256),
+        "reference": (job.reference_uri, job.reference_sha256),
+        "control": (job.control_uri, job.control_sha256),
+    }
+    return {role: (uri, sha256) for role, (uri, sha256) in every.items() if uri is not None}
+
+
+def _control_type(name: str | None) -> ControlType | None:
+    if name is None:
+        return None
+    try:
+        return ControlType(name)
+    except ValueError:
+        raise WorkerBehind(_NEWER.format(what=f"the control type {printable(name)}")) from None
+
+
+def _understood(kind: type[_Model], stored: dict[str, Any]) -> _Model:
+    """What the database holds of a request. It was checked when it came: only a newer producer's is not understood."""
+    try:
+        return kind.model_validate(stored)
+    except ValidationError as error:
+        names = ", ".join(printable(".".join(str(part) for part in item["loc"])) for item in error.errors()[:5])
+        raise WorkerBehind(_NEWER.format(what=names or "it")) from None
