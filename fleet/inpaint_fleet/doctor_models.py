@@ -11,6 +11,7 @@ from inpaint_core.card import ModelCard
 from inpaint_core.catalogue import load_catalogue
 from inpaint_core.errors import DeviceTooSmall
 from inpaint_core.settings import Settings
+from inpaint_core.weights import Weights
 
 from inpaint_fleet.doctor import Finding, Level, installed
 
@@ -53,7 +54,7 @@ def _runs(card: ModelCard, settings: Settings) -> str:
         return f"runs, by OpenAI's {card.api_model}"
     where = _place(card, settings) if card.device == "cuda" else "runs"
     _check_weights(card, settings)
-    return where
+    return where + _without(card, settings)
 
 
 def _check_extra(card: ModelCard) -> None:
@@ -105,20 +106,36 @@ def find_gpu() -> Gpu | None:
 
 
 def _check_weights(card: ModelCard, settings: Settings) -> None:
-    if not card.weights:
-        return
-    from inpaint_worker.pipelines.weights import on_disk
-
-    missing = [weights for role, weights in card.weights.items() if not on_disk(card, role, settings)]
+    missing = [weights for weights in _missing(card, settings) if weights.needed_for is None]
     if not missing:
         return
-    to = f" --to {settings.weights_dir}" if settings.weights_dir is not None else ""
-    pull = f"run `inpaint models pull {card.name}{to}`"
+    pull = _pull(card, settings)
     gated = [weights.page for weights in missing if weights.gated]
     if gated and not _has_token():
         raise _InTheWay(f"gated, and no HF_TOKEN: accept its licence on {gated[0]}, set HF_TOKEN, and {pull}")
     size = sum(weights.size_gb or 0 for weights in missing)
     raise _InTheWay(f"weights missing{f' ({size:.3g} GB)' if size else ''}: {pull}")
+
+
+def _without(card: ModelCard, settings: Settings) -> str:
+    """What edits it cannot make since weights that only those need are missing."""
+    guides = sorted({weights.needed_for for weights in _missing(card, settings) if weights.needed_for})
+    if not guides:
+        return ""
+    return f"; without {' and '.join(guides)} images, whose weights are missing: {_pull(card, settings)}"
+
+
+def _missing(card: ModelCard, settings: Settings) -> list[Weights]:
+    if not card.weights:
+        return []
+    from inpaint_worker.pipelines.weights import on_disk
+
+    return [weights for role, weights in card.weights.items() if not on_disk(card, role, settings)]
+
+
+def _pull(card: ModelCard, settings: Settings) -> str:
+    to = f" --to {settings.weights_dir}" if settings.weights_dir is not None else ""
+    return f"run `inpaint models pull {card.name}{to}`"
 
 
 def _has_token() -> bool:

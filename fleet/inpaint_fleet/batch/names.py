@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from inpaint_fleet.batch.rows import Row
 
@@ -25,6 +26,11 @@ def output_names(rows: Sequence[Row]) -> dict[int, str]:
             taken.add(name.casefold())
         names[number] = name
     return names
+
+
+def beside(path: Path, number: int) -> Path:
+    """Where output `number` of a job goes whose first goes to `path`: edited.png, edited-2.png. A folder stays it."""
+    return path if number == 1 or path.is_dir() else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
 def _safe(name: str) -> str:

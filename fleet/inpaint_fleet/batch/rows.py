@@ -9,9 +9,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from inpaint_core.card import ModelCard
 from inpaint_core.catalogue import Catalogue
 from inpaint_core.edit import ALPHA, EditOptions
 from inpaint_core.errors import InvalidRequest, RequestError
+from inpaint_core.log import get_logger
 from inpaint_core.status import Priority
 from inpaint_producer import JobSpec
 
@@ -22,10 +24,13 @@ from inpaint_fleet.batch.files import Record, read_records
 #: `sample`.
 COLUMNS = (
     "id", "source", "mask", "model", "prompt", "negative_prompt", "seed", "parameters", "edit", "campaign", "tags",
-    "priority", "deadline", "idempotency_key",
+    "priority", "deadline", "idempotency_key", "reference_image", "reference_strength", "control_image", "control_type",
+    "control_strength", "outputs",
 )  # fmt: skip
 
+_GUIDE_COLUMNS = COLUMNS[-6:]
 _EDIT_COLUMNS = tuple(f"edit.{name}" for name in EditOptions.model_fields)
+log = get_logger("inpaint.fleet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class Defaults:
     deadline: datetime | None = None
     #: Options of the edit; those of a row come on top.
     edit: Mapping[str, Any] = field(default_factory=dict)
+    #: Reference and control image, and the number of outputs; paths are relative to where the command runs.
+    guides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ def _spec(record: Record, model: str, several: bool, defaults: Defaults, catalog
         mask=_mask(values["mask"], record.folder),
         model=model,
         prompt=_text(values, "prompt", defaults.prompt) or "",
-        negative_prompt=_text(values, "negative_prompt", defaults.negative_prompt) or "",
+        negative_prompt=_negative_prompt(values, defaults, card, several),
         seed=_seed(values.get("seed"), defaults.seed),
         parameters=fields.parameters(defaults.parameters, card) | _parameters(values, card),
         campaign=_text(values, "campaign", defaults.campaign),
@@ -111,7 +118,27 @@ def _spec(record: Record, model: str, several: bool, defaults: Defaults, catalog
         deadline=_deadline(values.get("deadline"), defaults.deadline),
         idempotency_key=f"{key}:{model}" if key and several else key,
         edit={**defaults.edit, **_edit(values)},
+        **{**defaults.guides, **_guides(values, record.folder)},
     )
+
+
+def _negative_prompt(values: Mapping[str, Any], defaults: Defaults, card: ModelCard | None, several: bool) -> str:
+    """Of a row that goes to several models, to compare them, it is left out where a model knows none."""
+    text = _text(values, "negative_prompt", defaults.negative_prompt) or ""
+    if several and text and card is not None and not card.negative_prompt:
+        log.warning("negative_prompt_left_out", model=card.name)
+        return ""
+    return text
+
+
+def _guides(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    found = {name: values[name] for name in _GUIDE_COLUMNS if values.get(name) is not None}
+    for name, value in found.items():
+        if name.endswith("_image"):
+            found[name] = _image(value, folder)
+        elif isinstance(value, str):  # of a cell: a number, or the word for a type
+            found[name] = fields.parameter_value(value, name, None)
+    return found
 
 
 def _check_names(values: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ import structlog
 from inpaint_core.errors import DiskFull, InpaintError, InvalidRequest, RequestError
 from inpaint_core.status import JobStatus
 
-from inpaint_fleet.batch.names import output_names
+from inpaint_fleet.batch.names import beside, output_names
 from inpaint_fleet.batch.rows import Row
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ def follow_rows(
         for job_id, status in client.as_ended(list(rows_of), timeout_s=timeout_s):
             if folder is not None and status is JobStatus.SUCCEEDED:
                 fetching += [
-                    (row, threads.submit(_fetch, client, job_id, folder, names[row.number])) for row in rows_of[job_id]
+                    (row, threads.submit(_fetch_all, client, job_id, folder, names[row.number]))
+                    for row in rows_of[job_id]
                 ]
             advance(len(rows_of[job_id]))
         for row, written in fetching:
@@ -113,13 +114,17 @@ def follow_rows(
     return {view.id: view for view in views}, files
 
 
-def _fetch(client: InpaintClient, job_id: UUID, folder: Path, name: str) -> Path:
-    ending = Path(client.get(job_id).output_uri or "").suffix or ".png"
-    target = folder / (name + ending)
-    try:
-        return client.download(job_id, target)
-    except OSError as error:
-        raise cannot_write(target, error) from None
+def _fetch_all(client: InpaintClient, job_id: UUID, folder: Path, name: str) -> Path:
+    """Write all outputs of a job; the path of the first."""
+    view = client.get(job_id)
+    first = folder / (name + (Path(view.output_uri or "").suffix or ".png"))
+    for number in range(1, view.outputs + 1):
+        target = beside(first, number)
+        try:
+            client.download(job_id, target, number=number)
+        except OSError as error:
+            raise cannot_write(target, error) from None
+    return first
 
 
 def cannot_write(path: Path, error: OSError) -> InpaintError:

@@ -35,6 +35,21 @@ def number_format(card: ModelCard) -> str | None:
     return card.dtype
 
 
+def reference(card: ModelCard) -> str:
+    """How it takes a reference image."""
+    if card.reference is None:
+        return "no"
+    strength = card.reference.strength
+    return card.reference.by + (", no strength" if strength is None else f", strength {strength:g} (0 to 1)")
+
+
+def control(card: ModelCard) -> str:
+    """Which control images it takes."""
+    if card.control is None:
+        return "no"
+    return f"{', '.join(card.control.types)}; {card.control.by}, strength {card.control.strength:g} (0 to 2)"
+
+
 def weights(found: Weights) -> str:
     """Where a part comes from."""
     words = [f"{found.repo} at {found.revision}"]
@@ -44,6 +59,8 @@ def weights(found: Weights) -> str:
         words.append(f"variant {found.variant}")
     if found.size_gb:
         words.append(f"{found.size_gb:g} GB")
+    if found.needed_for:
+        words.append(f"only for {found.needed_for} images")
     if found.gated:
         words.append(f"gated: accept its licence on {found.page}")
     return ", ".join(words)
@@ -61,6 +78,8 @@ def _row(card: ModelCard) -> tuple[str, ...]:
     can = [
         "prompt" if card.prompt != "ignored" else "",
         "negative prompt" if card.negative_prompt else "",
+        f"reference image ({card.reference.by})" if card.reference else "",
+        f"control image ({', '.join(card.control.types)})" if card.control else "",
         "progress" if card.progress else "",
         "exact repetition" if card.deterministic else "",
     ]

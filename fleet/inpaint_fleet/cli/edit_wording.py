@@ -20,6 +20,16 @@ def mask(job: JobView) -> str | None:
     return ", ".join(plural(count, one, many) for count, one, many in counts if count)
 
 
+def reference(job: JobView) -> str | None:
+    """The picture of what belongs into the region, and how closely it was to be followed."""
+    return _guide(job.reference_uri, None, job.reference_strength)
+
+
+def control(job: JobView) -> str | None:
+    """The map that was to be followed, what it shows, and how closely."""
+    return _guide(job.control_uri, job.control_type, job.control_strength)
+
+
 def edit(job: JobView) -> str | None:
     """The options that differ from the defaults."""
     from inpaint_core.edit import EditOptions
@@ -95,6 +105,14 @@ def size_rule(rule: SizeRule) -> str:
     if rule.multiple_of > 1:
         words.append(f"both multiples of {rule.multiple_of}")
     return ", ".join(words)
+
+
+def _guide(uri: str | None, kind: str | None, strength: float | None) -> str | None:
+    if uri is None:
+        return None
+    words = [kind] if kind else []
+    words += [] if strength is None else [f"strength {strength:g}"]
+    return f"{uri} ({', '.join(words)})" if words else uri
 
 
 def _value(value: object) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from inpaint_core.errors import InvalidRequest, JobFailed
 
+from inpaint_fleet.batch.names import beside
 from inpaint_fleet.batch.run import cannot_write
 from inpaint_fleet.cli import console, wording
 from inpaint_fleet.cli.converting import ENDINGS, convert
@@ -81,14 +82,19 @@ def check_target(path: Path) -> None:
         raise InvalidRequest(f"The folder {folder} cannot be written to. Choose another place.", path=str(path))
 
 
-def fetch(client: InpaintClient, view: JobView, path: Path, kind: str = "result") -> Path:
+def fetch_all(client: InpaintClient, view: JobView, path: Path) -> list[Path]:
+    """Write all outputs of a job: the first to `path`, the second as `-2` beside it, and so on."""
+    return [fetch(client, view, beside(path, number), number=number) for number in range(1, view.outputs + 1)]
+
+
+def fetch(client: InpaintClient, view: JobView, path: Path, kind: str = "result", number: int = 1) -> Path:
     """Write a job's output; the path of the file. A name that ends otherwise than what is stored gets it converted."""
     from inpaint_producer.outputs import write_whole
 
     try:
         if path.is_dir():
-            return client.download(view.id, path, kind)
-        data, loss = convert(client.result_bytes(view.id, kind), path.name)
+            return client.download(view.id, path, kind, number)
+        data, loss = convert(client.result_bytes(view.id, kind, number), path.name)
         write_whole(path, data)
     except OSError as error:
         raise cannot_write(path, error) from None

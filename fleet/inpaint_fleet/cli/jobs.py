@@ -91,8 +91,9 @@ def get(job_id: Id, as_json: options.Json = False) -> None:
         ("peak memory", wording.size(job.peak_memory_bytes) or None),
         ("cost", wording.cost(job).removeprefix("cost ")),
         ("source", job.source_uri), ("normalised", edit_wording.normalised(job)), ("mask", edit_wording.mask(job)),
-        ("edit", edit_wording.edit(job)), ("edit region", edit_wording.region(job)),
-        ("windows", edit_wording.windows(job)), ("output", job.output_uri), ("kept", edit_wording.exactness(job)),
+        ("reference", edit_wording.reference(job)), ("control", edit_wording.control(job)),
+        ("outputs", job.outputs if job.outputs > 1 else None), ("edit", edit_wording.edit(job)),
+        ("edit region", edit_wording.region(job)), ("windows", edit_wording.windows(job)), ("output", job.output_uri), ("kept", edit_wording.exactness(job)),
         ("painted", edit_wording.painted(job)), ("model's own drift", edit_wording.drift(job)),
         *(("warning", sentence) for sentence in job.warnings or ()),
     ]  # fmt: skip
@@ -195,6 +196,10 @@ def download(
             "further windows: raw-2, raw-3 ...).",
         ),
     ] = "result",
+    number: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Only output N of several. Default: all; the second as FILE-2."),
+    ] = None,
 ) -> None:
     """Write the output of a job that succeeded to a file. A file in its place is replaced once the new one is whole.
 
@@ -207,7 +212,12 @@ def download(
         following.check_target(output)
         if view.status.is_final:
             following.require_success(view)
-        console.say(str(following.fetch(client, view, output, kind)))
+        if number is None and kind == "result":
+            written = following.fetch_all(client, view, output)
+        else:
+            written = [following.fetch(client, view, output, kind, number or 1)]
+        for path in written:
+            console.say(str(path))
 
 
 def _client() -> InpaintClient:

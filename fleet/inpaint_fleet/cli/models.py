@@ -69,6 +69,7 @@ def show(
         ("GPU memory, offloaded", f"{card.offload_memory_gb:g} GB" if card.offload_memory_gb else None),
         ("number format", card_wording.number_format(card)),
         ("prompt", card.prompt.value), ("negative prompt", "yes" if card.negative_prompt else "no"),
+        ("reference image", card_wording.reference(card)), ("control image", card_wording.control(card)),
         ("sizes", edit_wording.size_rule(card.size)),
         ("progress", "step by step" if card.progress else "none"),
         ("deterministic", "yes" if card.deterministic else "no"), ("architecture", card.architecture),
@@ -94,6 +95,9 @@ def pull(
         Path | None,
         typer.Option("--to", metavar="FOLDER", help="Into this folder, for machines without a network, not the cache."),
     ] = None,
+    guides: Annotated[
+        bool, typer.Option("--guides/--no-guides", help="Also what only reference and control images need.")
+    ] = True,
 ) -> None:
     """Fetch the weights that a worker of a model needs, with progress.
 
@@ -109,6 +113,8 @@ def pull(
         from inpaint_worker.pipelines.weights import fetch
 
         for role, weights in card.weights.items():
+            if weights.needed_for is not None and not guides:
+                continue
             size = f", {weights.size_gb:g} GB" if weights.size_gb else ""
             console.tell(f"{role}: {weights.repo} at {weights.revision}{size}")
             located = fetch(card, weights, to)

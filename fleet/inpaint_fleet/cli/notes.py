@@ -17,6 +17,7 @@ _SENTENCES = {
     ),
     "prompt_ignored": "{model} works without a prompt and ignores it; it removes things and cannot add any.",
     "negative_prompt_ignored": "{model} ignores the negative prompt: {why}.",
+    "negative_prompt_left_out": "{model} knows no negative prompt: its rows go without.",
     "mask_marks_most": (
         "the mask marks {share} of the picture, and what it marks is repainted: is it the other way round?"
     ),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from inpaint_core.status import Priority
 
-from inpaint_fleet.cli import console, edit_options, options, wording
+from inpaint_fleet.cli import console, edit_options, guide_options, options, wording
 
 
 def submit(
@@ -53,8 +53,20 @@ def submit(
     output_format: edit_options.Format = None,
     quality: edit_options.Quality = None,
     keep_raw: edit_options.KeepRaw = False,
+    reference_image: guide_options.ReferenceImage = None,
+    reference_strength: guide_options.ReferenceStrength = None,
+    control_image: guide_options.ControlImage = None,
+    control_type: guide_options.ControlType = None,
+    control_strength: guide_options.ControlStrength = None,
+    outputs: guide_options.Outputs = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the result here. Implies --wait.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the result here, further outputs beside it as FILE-2 and so on. Implies --wait.",
+        ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -77,6 +89,10 @@ def submit(
         feather=feather, fit=fit, padding=padding, detail=detail, format=output_format, quality=quality,
         keep_raw=keep_raw,
     )  # fmt: skip
+    guides = guide_options.given(
+        reference_image=reference_image, reference_strength=reference_strength, control_image=control_image,
+        control_type=control_type, control_strength=control_strength, outputs=outputs,
+    )  # fmt: skip
     with InpaintClient() as client:
         card = client.catalogue.card(model)
         if output is not None:
@@ -95,6 +111,7 @@ def submit(
             deadline=fields.deadline(deadline) if deadline else None,
             idempotency_key=idempotency_key,
             edit=edit,
+            **guides,
         )
         if not job.created:
             console.note(f"this request was submitted before with the same key; its job is {job.status.value}")
@@ -109,13 +126,12 @@ def submit(
             console.tell(f"job {job.id}")
         view = following.follow(client, job.id, timeout)
         following.tell_warnings(view)
-        written = None
+        written: list[str] = []
         if output is not None and view.status == "succeeded":
-            written = following.fetch(client, view, output)
+            written = [str(path) for path in following.fetch_all(client, view, output)]
         if as_json:
-            console.document(
-                {**console.plain(view), "created": job.created, "output_file": str(written) if written else None}
-            )
+            files = {"output_file": written[0] if written else None, "output_files": written}
+            console.document({**console.plain(view), "created": job.created, **files})
         else:
-            console.say(wording.job_line(view) + (f"  -> {written}" if written else ""))
+            console.say(wording.job_line(view) + (f"  -> {', '.join(written)}" if written else ""))
         following.require_success(view)

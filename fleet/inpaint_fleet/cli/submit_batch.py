@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 from inpaint_core.status import Priority
 
-from inpaint_fleet.cli import console, edit_options, options, wording
+from inpaint_fleet.cli import console, edit_options, guide_options, options, wording
 
 if TYPE_CHECKING:
     from inpaint_db.queries import JobView
@@ -76,6 +76,12 @@ def submit_batch(
     output_format: edit_options.Format = None,
     quality: edit_options.Quality = None,
     keep_raw: edit_options.KeepRaw = False,
+    reference_image: guide_options.ReferenceImage = None,
+    reference_strength: guide_options.ReferenceStrength = None,
+    control_image: guide_options.ControlImage = None,
+    control_type: guide_options.ControlType = None,
+    control_strength: guide_options.ControlStrength = None,
+    outputs: guide_options.Outputs = None,
     output_dir: Annotated[
         Path | None,
         typer.Option(
@@ -90,7 +96,8 @@ def submit_batch(
     """Submit many edits at once.
 
     Columns are source, mask, model, prompt, negative_prompt, seed, campaign, priority, deadline, idempotency_key, id,
-    param.NAME, edit.NAME and tag.NAME; paths are relative to the file. Options give what rows leave out. All rows are
+    reference_image, reference_strength, control_image, control_type, control_strength, outputs, param.NAME, edit.NAME
+    and tag.NAME; paths are relative to the file. Options give what rows leave out. All rows are
     checked first, and nothing is submitted if one is wrong.
 
     Example: inpaint submit-batch jobs.csv --model opencv-telea --output-dir edited
@@ -130,6 +137,14 @@ def submit_batch(
                 format=output_format,
                 quality=quality,
                 keep_raw=keep_raw,
+            ),
+            guides=guide_options.given(
+                reference_image=reference_image,
+                reference_strength=reference_strength,
+                control_image=control_image,
+                control_type=control_type,
+                control_strength=control_strength,
+                outputs=outputs,
             ),
         )
         rows = read_rows(paths, defaults, client.catalogue, masks)
