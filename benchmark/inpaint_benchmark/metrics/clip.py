@@ -16,7 +16,9 @@ from inpaint_benchmark.metrics.packages import installed
 
 #: The network of BrushNet's evaluation and of torchmetrics.
 REPOSITORY = "openai/clip-vit-large-patch14"
-_FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.json", "merges.txt")
+_FILES = ("config.json", "model.safetensors", "tokenizer_config.json")
+#: The tokenizer is in one or the other, by the version of transformers that fetched it.
+_TOKENIZERS = ("tokenizer.json", "vocab.json")
 
 
 def clip_missing() -> Reason | None:
@@ -50,8 +52,9 @@ def clip_score(picture: Pixels, text: str) -> float:
 def _folder() -> Path | None:
     """The folder of the weights in the cache; None if a file is not there."""
     find = installed("huggingface_hub").try_to_load_from_cache
-    files = [find(REPOSITORY, file) for file in _FILES]
-    return Path(files[0]).parent if all(isinstance(file, str) for file in files) else None
+    files, tokenizers = ([find(REPOSITORY, name) for name in names] for names in (_FILES, _TOKENIZERS))
+    is_there = all(isinstance(file, str) for file in files) and any(isinstance(file, str) for file in tokenizers)
+    return Path(files[0]).parent if is_there else None
 
 
 @cache
