@@ -17,6 +17,8 @@ from PIL import Image
 from inpaint_benchmark.datasets.facts import SampleFacts
 from inpaint_benchmark.datasets.loaded import LoadedSample, Role
 
+_REMEDY = "export it at the size of the source"
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -29,10 +31,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class DrawnMask:
-    """A mask that was not a file: mode L, 255 where it marks."""
+    """A mask that was not a file: mode L, 255 where it marks. `remedy`: what to do if its size is not the source's."""
 
     image: Image.Image
     name: str
+    remedy: str = _REMEDY
 
 
 def usual_limits() -> Limits:
@@ -59,10 +62,10 @@ def checked_sample(
     marks = _mask(mask, polarity, limits)
     images = {Role.SOURCE: source.data}
     digests = {Role.SOURCE: source.digest or hashlib.sha256(source.data).hexdigest()}
-    drawn = {Role.MASK: (marks, mask.name)}
+    drawn = {Role.MASK: (marks, mask.name, mask.remedy if isinstance(mask, DrawnMask) else _REMEDY)}
     for role, picture in (others or {}).items():
         if role in (Role.OBJECT_MASK, Role.EFFECT_MASK):
-            drawn[role] = (_any_mask(picture, role, polarity, limits), picture.name)
+            drawn[role] = (_any_mask(picture, role, polarity, limits), picture.name, _REMEDY)
             continue
         what = f"{role} {picture.name}"
         found = open_image(picture.data, limits, what).size
@@ -74,8 +77,8 @@ def checked_sample(
             )
         images[role] = picture.data
         digests[role] = picture.digest or hashlib.sha256(picture.data).hexdigest()
-    for role, (image, name) in drawn.items():
-        _same_size(image, f"{role.replace('_', ' ')} {name}", size, source.name)
+    for role, (image, name, remedy) in drawn.items():
+        _same_size(image, f"{role.replace('_', ' ')} {name}", size, source.name, remedy)
         images[role] = png(image)
         digests[role] = pixel_digest(image)
     coverage = count_marked(marks) / (marks.width * marks.height)
@@ -113,10 +116,10 @@ def _any_mask(picture: Picture, role: Role, polarity: Polarity, limits: Limits) 
         return Image.new("L", image.size, 255)
 
 
-def _same_size(mask: Image.Image, what: str, size: tuple[int, int], source: str) -> None:
+def _same_size(mask: Image.Image, what: str, size: tuple[int, int], source: str, remedy: str) -> None:
     if mask.size == size:
         return
-    remedy = "turn it" if mask.size == size[::-1] else "export it at the size of the source"
+    remedy = "turn it" if mask.size == size[::-1] else remedy
     raise MaskSizeMismatch(
         f"The {what} is {_by(mask.size)} pixels and the source {source} {_by(size)}. They must be equal, as "
         f"displayed (a photo that EXIF turns upright counts upright): {remedy}.",

@@ -110,7 +110,7 @@ def _explained(error: ValidationError, model: type[BaseModel]) -> InvalidRequest
 
 def unknown(name: str, names: Iterable[str], what: str) -> str:
     """A sentence on a name that does not exist, with the one that was meant or all that there are."""
-    names = list(names)
+    names = [printable(each) for each in names]
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."
     return f"There is no {what} {printable(name)!r}: {hint}"
@@ -139,6 +139,4 @@ def _fields_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> Iterab
 def _can_be_stored(text: str) -> str:
     if "\x00" in text:
         raise ValueError("must not contain NUL characters")
-    if any("\ud800" <= char <= "\udfff" for char in text):
-        raise ValueError("must not contain lone surrogates")
     return text

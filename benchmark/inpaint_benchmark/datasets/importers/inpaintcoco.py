@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from itertools import accumulate
@@ -21,6 +20,7 @@ from typing import Any
 from inpaint_core.edit import Polarity
 from inpaint_core.errors import InputNotFound, InvalidRequest, MissingExtra
 from inpaint_core.images import Limits
+from inpaint_core.job import printable
 
 from inpaint_benchmark.datasets import options
 from inpaint_benchmark.datasets.checking import Picture, checked_sample
@@ -147,9 +147,11 @@ class _Rows:
             raise _damaged(file, error) from None
         for name in self._columns:
             if name not in names:
-                near = get_close_matches(name, names, n=1)
-                hint = f"is it {near[0]}?" if near else f"it has {', '.join(names) or 'none'}."
-                raise InvalidRequest(f"{file.name} has no column {name}: {hint}", field=name)
+                raise InvalidRequest(
+                    f"{file.name} has no column {name}; it has {', '.join(map(printable, names)) or 'none'}. Is it a "
+                    "file of InpaintCOCO?",
+                    field=name,
+                )
         return sizes
 
 

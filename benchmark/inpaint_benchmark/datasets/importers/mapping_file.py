@@ -102,4 +102,10 @@ def text(item: Mapping[str, Any], name: str) -> str:
 def _load(facts: SampleFacts, source: Path, numbers: object, mask: str, runs: Runs, limits: Limits) -> LoadedSample:
     marks = decode_rle(numbers, runs.size, runs.base, border=runs.border, cut=runs.cut)
     picture = Picture(read_picture(source, limits), source.name)
-    return checked_sample(facts, picture, DrawnMask(marks, mask), polarity=runs.polarity, limits=limits)
+    return checked_sample(
+        facts,
+        picture,
+        DrawnMask(marks, f"in field {mask}", "say the size that the runs were made for (size)"),
+        polarity=runs.polarity,
+        limits=limits,
+    )
