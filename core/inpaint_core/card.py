@@ -159,11 +159,15 @@ class ModelCard(BaseModel):
     def _check_abilities(self, request: JobRequest, others: Iterable[ModelCard]) -> None:
         """What a model cannot do is refused, as an unknown parameter is: a picture made without it would mislead."""
         kind = request.control_type
+
+        def cannot(field: str, what: str, can: Callable[[ModelCard], bool]) -> CannotDo:
+            return self._cannot(request, field, what, [card for card in others if card.served and can(card)])
+
         # A model that reads no text at all is a baseline for those that do: a note says that it ignored both.
         if request.negative_prompt.strip() and not self.negative_prompt and self.prompt is not PromptUse.IGNORED:
-            raise self._cannot("negative_prompt", "knows no negative prompt", lambda c: c.negative_prompt, others)
+            raise cannot("negative_prompt", "knows no negative prompt", lambda c: c.negative_prompt)
         if request.reference_image and self.reference is None:
-            raise self._cannot("reference_image", "takes no reference image", lambda c: c.reference is not None, others)
+            raise cannot("reference_image", "takes no reference image", lambda c: c.reference is not None)
         if self.reference and self.reference.strength is None and request.reference_strength is not None:
             raise CannotDo(
                 f"The reference image of {self.name} ({self.reference.by}) has no strength. Leave out "
@@ -173,15 +177,23 @@ class ModelCard(BaseModel):
         if kind is None:
             return
         if self.control is None:
-            raise self._cannot("control_image", "takes no control image", lambda c: _takes(c, kind), others)
+            raise cannot("control_image", "takes no control image", lambda c: _takes(c, kind))
         if kind not in self.control.types:
             takes = f"takes no control image of the type {kind}, only {', '.join(self.control.types)}"
-            raise self._cannot("control_type", takes, lambda c: _takes(c, kind), others)
+            raise cannot("control_type", takes, lambda c: _takes(c, kind))
 
-    def _cannot(self, field: str, what: str, can: Callable[[ModelCard], bool], others: Iterable[ModelCard]) -> CannotDo:
-        able = [card.name for card in others if card.served and can(card)]
-        offer = f"These can: {', '.join(able)}. Take one of them, or leave it out." if able else "Leave it out."
-        return CannotDo(f"{self.name} {what}. {offer}", field=field, models=able)
+    def _cannot(self, request: JobRequest, field: str, what: str, able: list[ModelCard]) -> CannotDo:
+        # Not those that would refuse the next thing that is asked, unless all would.
+        names = [card.name for card in [c for c in able if c._can(request)] or able]
+        offer = f"These can: {', '.join(names)}. Take one of them, or leave it out." if names else "Leave it out."
+        return CannotDo(f"{self.name} {what}. {offer}", field=field, models=names)
+
+    def _can(self, request: JobRequest) -> bool:
+        try:
+            self._check_abilities(request, ())
+        except CannotDo:
+            return False
+        return True
 
     def resolve(self, given: dict[str, ParameterValue]) -> dict[str, ParameterValue]:
         """All parameters with their values: the given ones checked, the others at their defaults."""

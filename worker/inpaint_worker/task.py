@@ -172,29 +172,39 @@ class JobRunner:
             prompt=job.prompt,
             negative_prompt=job.negative_prompt,
             parameters=parameters,
-            reference=reference,
             save_memory=saver,
         )
         objects: list[tuple[StoredOutput, bytes]] = []
         for number in range(job.outputs):
             fresh = canvas if number == job.outputs - 1 else canvas.again()
             turn = _Turn(number, job.outputs)
-            self._paint(attempt, wanted, fresh, functools.partial(ask, seed=_seed(job, number)), turn)
+            self._paint(attempt, wanted, fresh, reference, functools.partial(ask, seed=_seed(job, number)), turn)
             objects += self._encode(attempt, fresh, turn)
         return objects
 
-    def _paint(self, attempt: Attempt, wanted: Wanted, canvas: Canvas, ask: Callable[..., Edit], turn: _Turn) -> None:
+    def _paint(
+        self,
+        attempt: Attempt,
+        wanted: Wanted,
+        canvas: Canvas,
+        reference: Reference | None,
+        ask: Callable[..., Edit],
+        turn: _Turn,
+    ) -> None:
         """Window by window: a later one sees what was painted in those before it."""
         count = len(canvas.windows)
         for number in range(count):
             with attempt.phase("prepare"):
                 image, region = canvas.show(number)
                 control = _control(wanted, canvas.show_control(number))
+                # A pipeline may write into what it is given.
+                own = None if reference is None else replace(reference, image=reference.image.copy())
+                edit = ask(image=image, region=region, reference=own, control=control)
 
             def step(done: int, total: int, before: int = number) -> None:
                 attempt.step((turn.number * count + before) * total + done, turn.count * count * total)
 
-            painted = self.resident.run(attempt, ask(image=image, region=region, control=control), step)
+            painted = self.resident.run(attempt, edit, step)
             # Only after the last one is the job past the device.
             last = turn.is_last and number == count - 1
             with attempt.phase("composite" if last else "prepare", counts_as="composite"):

@@ -19,6 +19,10 @@ _NEWER = (
     "The job was submitted by a newer version than this worker's: it does not understand {what}. Upgrade the worker; "
     "the job waits for one that does."
 )
+_OTHER_CARD = (
+    "The job has {what}, which by this worker's catalogue {model} cannot take: its producer's is newer, or changed by "
+    "INPAINT_CATALOGUE. Give the worker the same; the job waits for one that can."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,17 @@ class Wanted:
 
     @classmethod
     def of(cls, job: Claimed, card: ModelCard) -> Wanted:
-        """`WorkerBehind` if a newer producer sent what this worker does not know."""
+        """`WorkerBehind` if a producer sent what this worker does not know, or its model cannot take."""
         shapes = None if job.mask_shapes is None else _understood(MaskShapes, job.mask_shapes)
+        kind = _control_type(job.control_type)
+        _check_guides(job, kind, card)
         by_default = None if card.reference is None else card.reference.strength
         binding = 0.0 if card.control is None else card.control.strength
         return cls(
             _understood(EditOptions, job.edit),
             shapes,
             by_default if job.reference_strength is None else job.reference_strength,
-            _control_type(job.control_type),
+            kind,
             binding if job.control_strength is None else job.control_strength,
         )
 
@@ -75,6 +81,17 @@ def _control_type(name: str | None) -> ControlType | None:
         return ControlType(name)
     except ValueError:
         raise WorkerBehind(_NEWER.format(what=f"the control type {printable(name)}")) from None
+
+
+def _check_guides(job: Claimed, kind: ControlType | None, card: ModelCard) -> None:
+    """Painted without what guides it, a picture would mislead, and nothing would tell."""
+    what = None
+    if job.reference_uri is not None and card.reference is None:
+        what = "a reference image"
+    elif kind is not None and (card.control is None or kind not in card.control.types):
+        what = f"a control image of the type {kind}"
+    if what is not None:
+        raise WorkerBehind(_OTHER_CARD.format(what=what, model=card.name))
 
 
 def _understood(kind: type[_Model], stored: dict[str, Any]) -> _Model:

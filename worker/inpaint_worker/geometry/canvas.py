@@ -96,7 +96,8 @@ class Canvas:
         if self.control is None:
             return None
         window = self.windows[number]
-        return shown(np.ascontiguousarray(self.control[cut(window.box)]), window)
+        # Copied, as a pipeline may write into what it is given.
+        return shown(self.control[cut(window.box)].copy(), window)
 
     def take(self, number: int, painted: Pixels) -> None:
         """Put what the model returned for window `number`, which was the last that was shown, into the picture."""
