@@ -2,9 +2,9 @@
 
 The data set phiyodr/InpaintCOCO of the Hugging Face hub, as Parquet files. Its columns: `concept` (object, color or
 size), `coco_caption`, `coco_image`, `inpaint_caption`, `inpaint_image`, `mask`, `worker` and `coco_details`, in which
-there are `coco_url`, `id` and `image_license`. A picture is a struct of `bytes` and `path`. The mask is the one that
-the annotators gave to Stable Diffusion: white is repainted. Their result, one of many that would be right, is the
-truth.
+there are `coco_url`, `id` and `image_license`. A picture is a struct of `bytes` and `path`. The masks are those that
+people drew for Stable Diffusion's inpainting, and those who read the set take white as repainted; its card does not say
+so. What was painted, one of many answers that would be right, is the truth.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class _Rows:
 
     def __init__(self, files: list[Path], needed: list[str]) -> None:
         self._parquet, self._errors = _pyarrow()
-        self._files, self._columns = files, needed
+        self._columns = needed
         self._groups: list[tuple[Path, int]] = []
         sizes = []
         for file in files:
