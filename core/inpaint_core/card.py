@@ -130,6 +130,12 @@ class ModelCard(BaseModel):
         """What a vendor's API is asked for, which `serve_by` may change; None for models that run here."""
         return (self.serve_by or self.options.get("model", self.name)) if self.device == "api" else None
 
+    @property
+    def refuses_negative_prompts(self) -> bool:
+        """It reads prompts, but no negative ones."""
+        # A model that reads no text at all is a baseline for those that do: a note says that it ignored both.
+        return not self.negative_prompt and self.prompt is not PromptUse.IGNORED
+
     def require_served(self) -> None:
         """Raise `ModelRetired` unless it is served."""
         if self.served:
@@ -163,8 +169,7 @@ class ModelCard(BaseModel):
         def cannot(field: str, what: str, can: Callable[[ModelCard], bool]) -> CannotDo:
             return self._cannot(request, field, what, [card for card in others if card.served and can(card)])
 
-        # A model that reads no text at all is a baseline for those that do: a note says that it ignored both.
-        if request.negative_prompt.strip() and not self.negative_prompt and self.prompt is not PromptUse.IGNORED:
+        if request.negative_prompt.strip() and self.refuses_negative_prompts:
             raise cannot("negative_prompt", "knows no negative prompt", lambda c: c.negative_prompt)
         if request.reference_image and self.reference is None:
             raise cannot("reference_image", "takes no reference image", lambda c: c.reference is not None)

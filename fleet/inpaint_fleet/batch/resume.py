@@ -48,13 +48,17 @@ def _digest(spec: JobSpec, contents: dict[Path, str]) -> str:
     if said := EditOptions.model_validate(spec.edit or {}).said():
         asked.append(said)
     guides: dict[str, object] = {
-        "reference_strength": spec.reference_strength, "control_type": spec.control_type,
-        "control_strength": spec.control_strength, "outputs": None if spec.outputs == 1 else spec.outputs,
+        "reference_strength": _number(spec.reference_strength), "control_type": spec.control_type,
+        "control_strength": _number(spec.control_strength), "outputs": None if spec.outputs == 1 else int(spec.outputs),
         **{role: _image(image, contents) for role, image in spec.guides.items()},
     }  # fmt: skip
     if guides := {name: value for name, value in guides.items() if value is not None}:
         asked.append(guides)
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _number(strength: float | None) -> float | None:
+    return None if strength is None else float(strength)
 
 
 def _image(image: object, contents: dict[Path, str]) -> str:

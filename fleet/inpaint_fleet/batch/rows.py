@@ -118,14 +118,14 @@ def _spec(record: Record, model: str, several: bool, defaults: Defaults, catalog
         deadline=_deadline(values.get("deadline"), defaults.deadline),
         idempotency_key=f"{key}:{model}" if key and several else key,
         edit={**defaults.edit, **_edit(values)},
-        **{**defaults.guides, **_guides(values, record.folder)},
+        **{**_guides(defaults.guides, Path()), **_guides(values, record.folder)},
     )
 
 
 def _negative_prompt(values: Mapping[str, Any], defaults: Defaults, card: ModelCard | None, several: bool) -> str:
-    """Of a row that goes to several models, to compare them, it is left out where a model knows none."""
+    """Of a row that goes to several models, to compare them, it is left out where a model would refuse it."""
     text = _text(values, "negative_prompt", defaults.negative_prompt) or ""
-    if several and text and card is not None and not card.negative_prompt:
+    if several and text and card is not None and card.refuses_negative_prompts:
         log.warning("negative_prompt_left_out", model=card.name)
         return ""
     return text
@@ -164,7 +164,8 @@ def _mask(value: object, folder: Path) -> str | Path | Mapping[str, Any]:
 
 def _image(value: object, folder: Path) -> str | Path:
     text = str(value)
-    return text if text.startswith("s3://") else folder / Path(text).expanduser()
+    # A web address stays one, to be refused as that.
+    return text if text.startswith(("s3://", "http://", "https://")) else folder / Path(text).expanduser()
 
 
 def _text(values: Mapping[str, Any], name: str, default: str | None) -> str | None:
