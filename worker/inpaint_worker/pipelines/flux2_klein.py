@@ -12,6 +12,7 @@ from inpaint_core.card import ModelCard
 from inpaint_core.settings import Settings
 from PIL import Image
 
+from inpaint_worker.arrays import Pixels
 from inpaint_worker.pipelines.base import Edit
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline
 from inpaint_worker.pipelines.pretrained import read_pretrained
@@ -19,6 +20,8 @@ from inpaint_worker.pipelines.runtime import Runtime
 
 #: Guidance is distilled into the weights; another value is ignored, with a warning for each picture.
 _DISTILLED = 1.0
+#: Shortest side of a reference image, pixels, and the longest that a megapixel leaves it.
+_SHORTEST, _LONGEST = 16, 65536
 
 
 class Flux2Klein(DiffusersPipeline):
@@ -38,12 +41,21 @@ class Flux2Klein(DiffusersPipeline):
             "guidance_scale": _DISTILLED,
             "max_sequence_length": int(edit.parameters["prompt_tokens"]),
             "strength": float(edit.parameters["strength"]),
+            # One more picture of what it sees anyway. It has no weight by which it could count for less.
+            "image_reference": None if edit.reference is None else large_enough(edit.reference.image),
         }
 
     def steps(self, edit: Edit) -> int:
         """As diffusers counts: with less strength the first steps are left out."""
         asked = int(edit.parameters["steps"])
         return asked - int(max(asked - asked * float(edit.parameters["strength"]), 0))
+
+
+def large_enough(reference: Pixels) -> Image.Image:
+    """As it is, unless a side is so short that diffusers, which rounds down to multiples of 16, would leave nothing."""
+    image = Image.fromarray(reference)
+    width, height = (min(max(side, _SHORTEST), _LONGEST) for side in image.size)
+    return image if (width, height) == image.size else image.resize((width, height))
 
 
 def build(card: ModelCard, settings: Settings) -> Flux2Klein:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,8 +14,10 @@ from inpaint_core.card import ModelCard
 from inpaint_core.settings import Settings
 from PIL import Image
 
-from inpaint_worker.pipelines.base import Edit, StepCallback
+from inpaint_worker.pipelines.base import Edit, Reference, StepCallback
+from inpaint_worker.pipelines.clip_reference import for_clip
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline, counted
+from inpaint_worker.pipelines.guided_call import GuidedCall
 from inpaint_worker.pipelines.pretrained import read_pretrained
 from inpaint_worker.pipelines.prompts import remember_prompts
 from inpaint_worker.pipelines.runtime import Runtime
@@ -33,6 +38,12 @@ class Kandinsky(DiffusersPipeline):
         combined = KandinskyV22InpaintCombinedPipeline(**decoder.components, **parts)
         remember_prompts(combined.prior_pipe, "_encode_prompt")
         return combined
+
+    def called(self, edit: Edit) -> Any:
+        """See `DiffusersPipeline`. A reference image needs nothing more: the prior has an image encoder."""
+        if not edit.reference or not edit.reference.strength:
+            return self.pipe
+        return GuidedCall(self.pipe, _mixing(self.pipe, edit.reference))
 
     def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
         """See `DiffusersPipeline`."""
@@ -62,6 +73,31 @@ class Kandinsky(DiffusersPipeline):
     def compile(self) -> None:
         """The U-Net as a whole: it has no transformer blocks that repeat."""
         self.pipe.unet.compile()
+
+
+@contextmanager
+def _mixing(pipe: Any, reference: Reference) -> Iterator[None]:
+    """The prior of `pipe` mixes its ideas with that of a picture."""
+    prior = pipe.prior_pipe
+    pipe.prior_pipe = partial(mixed, prior, reference)
+    try:
+        yield
+    finally:
+        pipe.prior_pipe = prior
+
+
+def mixed(prior: Any, reference: Reference, **arguments: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """What `prior` makes of the prompt, (1 - strength) parts, and of the picture, strength parts; and what to avoid.
+
+    So mixes diffusers' `interpolate`, too. That runs the prior twice, tells nobody of its steps, and takes the negative
+    prompt in another way than edits without a reference image do.
+    """
+    idea, avoided = prior(**arguments)
+    picture = for_clip(reference.image, prior.image_encoder.config.image_size)
+    seen = prior.image_processor(picture, return_tensors="pt").pixel_values
+    shown = prior.image_encoder(seen.to(idea.device, prior.image_encoder.dtype))["image_embeds"]
+    strength = reference.strength or 0.0
+    return (1 - strength) * idea + strength * shown.to(idea.dtype), avoided
 
 
 def widen_repainted(keep: torch.Tensor) -> torch.Tensor:

@@ -17,11 +17,15 @@ from inpaint_worker.pipelines.base import Edit
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline
 from inpaint_worker.pipelines.pretrained import incomplete_weights, read_pretrained
 from inpaint_worker.pipelines.runtime import Runtime
-from inpaint_worker.pipelines.z_image_controlnet import read_z_image_controlnet
+from inpaint_worker.pipelines.z_image_controlnet import ControlLatents, read_z_image_controlnet
 
 
 class ZImage(DiffusersPipeline):
-    """Z-Image Turbo (`base`) and the ControlNet (`controlnet`)."""
+    """Z-Image Turbo (`base`) and the ControlNet (`controlnet`), which takes control images, too."""
+
+    def __init__(self, card: ModelCard, settings: Settings) -> None:
+        super().__init__(card, settings)
+        self._control = ControlLatents()
 
     def assemble(self, runtime: Runtime) -> Any:
         """See `DiffusersPipeline`."""
@@ -33,11 +37,16 @@ class ZImage(DiffusersPipeline):
         with incomplete_weights(self.card, "controlnet", found):
             file = found.folder / (self.card.weights["controlnet"].file or "")
             controlnet = read_z_image_controlnet(file, transformer["n_layers"], runtime.dtype)
-        controlnet.register_forward_pre_hook(_without_control_image)
+        controlnet.register_forward_pre_hook(self._control)
         pipe = read_pretrained(ZImageControlNetInpaintPipeline, self.card, "base", base, runtime, controlnet=controlnet)
         if runtime.offload:
             _part(pipe.controlnet, pipe.transformer)
         return pipe
+
+    def called(self, edit: Edit) -> Any:
+        """See `DiffusersPipeline`."""
+        self._control.strength = 0.0 if edit.control is None else edit.control.strength
+        return self.pipe
 
     def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
         """See `DiffusersPipeline`."""
@@ -46,7 +55,8 @@ class ZImage(DiffusersPipeline):
             "negative_prompt": edit.negative_prompt or None,
             "image": image,
             "mask_image": mask,
-            "control_image": image,  # it must be given one: see `_without_control_image`
+            # Diffusers insists on one, whose latents `ControlLatents` takes away if nobody gave any.
+            "control_image": image if edit.control is None else Image.fromarray(edit.control.image),
             "num_inference_steps": int(edit.parameters["steps"]),
             "guidance_scale": float(edit.parameters["guidance"]),
             "controlnet_conditioning_scale": float(edit.parameters["control_scale"]),
@@ -73,19 +83,6 @@ def _part(net: Any, transformer: Any) -> None:
             setattr(net, name, copy.deepcopy(child))
     for name, parameter in list(net.named_parameters(recurse=False)):
         setattr(net, name, copy.deepcopy(parameter))
-
-
-def _without_control_image(_net: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Zeros in place of the control image's latents, of which there are as many as of the masked picture.
-
-    So do the authors of the ControlNet when there is none (`control_latents = torch.zeros_like(inpaint_latent)`,
-    https://github.com/aigc-apps/VideoX-Fun, videox_fun/pipeline/pipeline_z_image_control.py). Diffusers insists on a
-    picture and encodes it, and not even a grey one is encoded as zeros.
-    """
-    latents, timestep, prompt, conditioning = args
-    conditioning = conditioning.clone()
-    conditioning[:, : (conditioning.shape[1] - 1) // 2] = 0
-    return latents, timestep, prompt, conditioning
 
 
 def build(card: ModelCard, settings: Settings) -> ZImage:

@@ -1,4 +1,4 @@
-"""Reading alibaba-pai's ControlNet of Z-Image: one file, published without a configuration.
+"""Alibaba-pai's ControlNet of Z-Image: one file, published without a configuration; and what it is shown.
 
 Diffusers' `from_single_file` would fetch the configuration from somebody else's repository. The shapes in the file tell
 all but where its blocks join the transformer's: those are spread evenly, every second of 30 in version 2.1.
@@ -20,6 +20,32 @@ _KEY_NORM = "control_layers.0.attention.norm_k.weight"
 _KEYS = "control_layers.0.attention.to_k.weight"
 #: Version 2.1 brought it; 2.0 holds it, but all zero.
 _FROM_2_1 = "control_noise_refiner.0.before_proj.weight"
+
+
+class ControlLatents:
+    """A hook before the ControlNet: how much of the control image it sees.
+
+    The net's own scale counts for the mask and the masked picture, too, which it sees in the same pass: how strongly
+    the control image binds is set by its latents, which are multiplied by `strength`. 1 is what the net was trained
+    with, and 0 is no control image: its authors put zeros there if there is none (`control_latents =
+    torch.zeros_like(inpaint_latent)`, https://github.com/aigc-apps/VideoX-Fun,
+    videox_fun/pipeline/pipeline_z_image_control.py). No picture is encoded as zeros, not even a grey one.
+    """
+
+    strength = 0.0
+
+    def __call__(self, _net: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """`args` with as many channels of the conditioning changed as there are of the masked picture: the first."""
+        latents, timestep, prompt, conditioning = args
+        if self.strength == 1:
+            return args
+        conditioning = conditioning.clone()
+        control = conditioning[:, : (conditioning.shape[1] - 1) // 2]
+        if self.strength:
+            control *= self.strength
+        else:
+            control.zero_()  # multiplied by 0, it could keep signs, or what is not a number
+        return latents, timestep, prompt, conditioning
 
 
 def read_z_image_controlnet(file: Path, transformer_layers: int, dtype: torch.dtype) -> Any:
