@@ -15,11 +15,16 @@ from inpaint_core.images import ImageFacts, Limits
 from inpaint_core.job import JobRequest
 from inpaint_core.status import WorkerState
 from inpaint_db.claims import Claimed, StoredOutput, claim
+from inpaint_db.dataset_queries import NewSample, insert_version, list_samples
+from inpaint_db.measure_queries import Found, MetricRow, register_metrics, save_measures
 from inpaint_db.presence import EnvironmentFacts, WorkerIdentity, register_worker, set_worker_state
+from inpaint_db.run_queries import RunPlan, attach_jobs, insert_run, list_trials, note_model_versions
+from inpaint_db.runs import Published
 from inpaint_db.submissions import NewJob, insert_images, insert_jobs, register_models
 from inpaint_producer import JobSpec
 from PIL import Image, ImageDraw
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import insert
 
 LIMITS = Limits(max_bytes=8 << 20, max_pixels=4_000_000, max_side=4_000)
 MODEL = "opencv-telea"
@@ -154,6 +159,27 @@ def make_output(claimed: Claimed, kind: str = "result") -> StoredOutput:
     """An object that the attempt has stored."""
     uri = f"s3://inpaint/outputs/{claimed.job_id}/{claimed.number}/{kind}.png"
     return StoredOutput(uri, hashlib.sha256(uri.encode()).hexdigest(), "PNG", 96, 64, 5678, claimed.seed, kind)
+
+
+def make_trial(connection: Connection, job_id: UUID, *, run: str = "test", model: str = MODEL) -> UUID:
+    """A trial whose job is that one, in a run of one sample, with a measure and published numbers beside it."""
+    facts = [make_facts("room"), make_facts("mask", masked_pixels=96 * 64 // 4)]
+    register_models(connection, [load_catalogue().card(model)])
+    insert_images(connection, facts)
+    images = {"source": facts[0].sha256, "mask": facts[1].sha256}
+    sample = NewSample("one", images, 96, 64, 0.25, prompt="a sofa")
+    version, _ = insert_version(connection, "rooms", "1", "0" * 64, [sample])
+    samples = [s.id for s in list_samples(connection, version.id)]
+    found = insert_run(connection, run, RunPlan(version.id, [model], None, [1]), samples)
+    trial = list_trials(connection, found.id)[0]
+    attach_jobs(connection, {trial.id: job_id})
+    note_model_versions(connection, found.id)
+    register_metrics(connection, [MetricRow("seam_ratio", 1, "ratio", "lower", "output", "A test's own")])
+    key: dict[str, Any] = {"run_id": found.id, "model": model, "sample_id": samples[0], "trial_id": trial.id}
+    save_measures(connection, [Found("seam_ratio", 1, 1.5, None)], **key)
+    values = {"source": "review", "model": "A model", "position": 1, "facts": {}}
+    connection.execute(insert(Published).values(values).on_conflict_do_nothing())
+    return trial.id
 
 
 def row(connection: Connection, table: str, **where: Any) -> dict[str, Any]:

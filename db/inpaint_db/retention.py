@@ -13,6 +13,7 @@ from uuid import UUID
 from inpaint_core.images import ImageFacts
 from sqlalchemy import Connection, text
 
+from inpaint_db.datasets import SAMPLE_IMAGES
 from inpaint_db.session import Database
 from inpaint_db.submissions import insert_images
 
@@ -32,15 +33,17 @@ class Keep:
 #: No job may go: what is asked with this heeds every row that is there.
 EVERYTHING = Keep()
 
-# Whether the job `j` was kept long enough. A table whose rows need their jobs for ever, such as the trials of a
-# benchmark, is added here: `AND NOT EXISTS (SELECT FROM trial t WHERE t.job_id = j.id)`.
-_PAST = """coalesce(
+# Whether the job `j` was kept long enough. Trials of benchmarks need their jobs for ever; a table that does, too, is
+# added here.
+_PAST = """coalesce((
     (j.status = 'succeeded' AND j.finished_at < now() - make_interval(days => CAST(:succeeded_days AS int)))
  OR (j.status IN ('failed', 'canceled', 'expired')
-     AND j.finished_at < now() - make_interval(days => CAST(:failed_days AS int))), false)"""
+     AND j.finished_at < now() - make_interval(days => CAST(:failed_days AS int))))
+ AND NOT EXISTS (SELECT FROM trial t WHERE t.job_id = j.id), false)"""
 
-# Every reference to an input by its content. A table that refers to images, such as the samples of a benchmark, is
-# added here as one more UNION ALL; its foreign key to `image` is what makes the lock below hold against it.
+# Every reference to an input by its content. A table that refers to images is added here as one more UNION ALL; its
+# foreign key to `image` is what makes the lock below hold against it.
+_OF_SAMPLES = " ".join(f"UNION ALL SELECT s.{role}_sha256 FROM sample s" for role in SAMPLE_IMAGES)  # noqa: S608
 _REFERENCED_IMAGES = f"""
     SELECT j.source_sha256 AS sha256 FROM job j WHERE NOT {_PAST}
     UNION ALL
@@ -48,7 +51,10 @@ _REFERENCED_IMAGES = f"""
     UNION ALL
     SELECT j.reference_sha256 FROM job j WHERE j.reference_sha256 IS NOT NULL AND NOT {_PAST}
     UNION ALL
-    SELECT j.control_sha256 FROM job j WHERE j.control_sha256 IS NOT NULL AND NOT {_PAST}"""  # noqa: S608  (text of this module)
+    SELECT j.control_sha256 FROM job j WHERE j.control_sha256 IS NOT NULL AND NOT {_PAST}
+    {_OF_SAMPLES}
+    UNION ALL
+    SELECT t.output_sha256 FROM trial t WHERE t.output_sha256 IS NOT NULL"""  # noqa: S608  (text of this module)
 
 # Every reference to an input by its address alone: jobs that came as a whole message know no content. A table that
 # refers to objects without an `image` row is added here.

@@ -1,10 +1,33 @@
 """All mapped classes in one place, so that the metadata is complete wherever it is used."""
 
 from inpaint_db.base import Base
+from inpaint_db.datasets import Dataset, DatasetVersion, Sample
 from inpaint_db.environments import Environment, Model, Price, Worker
 from inpaint_db.jobs import Attempt, Job
+from inpaint_db.measures import Measure, Metric
 from inpaint_db.outputs import Image, Output
+from inpaint_db.runs import ModelVersion, Published, Run, Trial
 
 metadata = Base.metadata
 
-__all__ = ["Attempt", "Base", "Environment", "Image", "Job", "Model", "Output", "Price", "Worker", "metadata"]
+__all__ = [
+    "Attempt",
+    "Base",
+    "Dataset",
+    "DatasetVersion",
+    "Environment",
+    "Image",
+    "Job",
+    "Measure",
+    "Metric",
+    "Model",
+    "ModelVersion",
+    "Output",
+    "Price",
+    "Published",
+    "Run",
+    "Sample",
+    "Trial",
+    "Worker",
+    "metadata",
+]

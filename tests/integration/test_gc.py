@@ -192,7 +192,7 @@ def test_an_empty_database_takes_nothing_out_of_a_full_bucket(scene: Scene, data
     scene.ended()
     before = scene.stored()
     with database.begin() as connection:
-        connection.execute(text("TRUNCATE job, attempt, output, image"))
+        connection.execute(text("TRUNCATE job, attempt, output, image CASCADE"))
     cleaned = scene.clean(keep_succeeded_days=1, keep_failed_days=1)
     assert cleaned.deleted == {} and cleaned.unknown.count == len(before) == 3
     assert scene.stored() == before

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from factories import count, make_illustrated_job, make_output, make_worker, try_claim
+from factories import count, make_illustrated_job, make_output, make_trial, make_worker, try_claim
 from inpaint_core.errors import AccessDenied, DatabaseUnavailable, OperatorError, SchemaBehind
 from inpaint_core.settings import Settings
 from inpaint_core.status import JobStatus
@@ -44,6 +44,7 @@ def fill(connection: Connection) -> None:
     claimed = try_claim(connection, job_id, make_worker(connection))
     assert claimed is not None
     finish(connection, claimed, JobStatus.SUCCEEDED, AttemptReport({"inference_s": 1.0}), [make_output(claimed)])
+    make_trial(connection, job_id)
 
 
 # --- up and down ------------------------------------------------------------------------------------------------------
@@ -172,8 +173,13 @@ def test_every_foreign_key_has_an_index_on_its_side_or_says_why_not(connection: 
          WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace AND NOT EXISTS (
                SELECT 1 FROM pg_index i WHERE i.indrelid = k.conrelid
                   AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)""")
-    # Models, environments and workers are never deleted; prices are few.
+    # Models and their versions, environments, workers and datasets are never deleted; prices and runs are few.
     unneeded = {
+        "fk_trial_model_model",
+        "fk_trial_model_version_id_model_version",
+        "fk_measure_sample_id_sample",
+        "fk_model_version_model_model",
+        "fk_run_dataset_version_id_dataset_version",
         "fk_job_model_model",
         "fk_job_worker_id_worker",
         "fk_price_model_model",
