@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -143,10 +144,11 @@ WRONG: dict[str, tuple[bytes, type[Exception], str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_no_picture_or_too_large_is_refused_by_the_name_of_its_role(name: str) -> None:
     data, kind, words = WRONG[name]
-    for role, read in (
-        ("reference image", lambda: open_reference(data, LARGE)),
-        ("control image", lambda: open_control(data, (W, H), LARGE)),
-    ):
+    reads: dict[str, Callable[[], object]] = {
+        "reference image": lambda: open_reference(data, LARGE),
+        "control image": lambda: open_control(data, (W, H), LARGE),
+    }
+    for role, read in reads.items():
         with pytest.raises(kind) as caught:
             read()
         assert f"The {role} " in str(caught.value) and words in str(caught.value), str(caught.value)

@@ -14,18 +14,23 @@ def output_names(rows: Sequence[Row]) -> dict[int, str]:
     """Row number to file name without ending. The same rows give the same names, so a repeated batch replaces them."""
     several = len({row.model for row in rows}) > 1
     wanted = {row.number: _safe(row.name) + (f".{row.model}" if several else "") for row in rows}
-    # Case is folded, for disks that do the same.
-    times = Counter(name.casefold() for name in wanted.values())
+    outputs = {row.number: 1 if row.spec is None else int(row.spec.outputs) for row in rows}
+    times = Counter(name for number, first in wanted.items() for name in _all_of(first, outputs[number]))
     taken = {name for name, count in times.items() if count == 1}
     names = {}
     for number, name in wanted.items():
-        if times[name.casefold()] > 1:
+        if any(times[each] > 1 for each in _all_of(name, outputs[number])):
             name = f"{name}-{number}"
-            while name.casefold() in taken:
+            while taken & _all_of(name, outputs[number]):
                 name = f"{name}-{number}"
-            taken.add(name.casefold())
+            taken |= _all_of(name, outputs[number])
         names[number] = name
     return names
+
+
+def _all_of(first: str, outputs: int) -> set[str]:
+    """What the outputs of a row are called whose first is `first`. Case is folded, for disks that do the same."""
+    return {first.casefold(), *(f"{first}-{number}".casefold() for number in range(2, outputs + 1))}
 
 
 def beside(path: Path, number: int) -> Path:

@@ -92,9 +92,9 @@ def follow_rows(
     *,
     timeout_s: float | None = None,
     folder: Path | None = None,
-) -> tuple[dict[UUID, JobView], dict[int, Path]]:
+) -> tuple[dict[UUID, JobView], dict[int, list[Path]]]:
     """Wait for all, and write results into `folder` as they come: the jobs by id, the files by row number."""
-    files: dict[int, Path] = {}
+    files: dict[int, list[Path]] = {}
     names = output_names([row for row, _ in queued])
     rows_of: dict[UUID, list[Row]] = {}
     for row, job in queued:
@@ -114,17 +114,17 @@ def follow_rows(
     return {view.id: view for view in views}, files
 
 
-def _fetch_all(client: InpaintClient, job_id: UUID, folder: Path, name: str) -> Path:
-    """Write all outputs of a job; the path of the first."""
+def _fetch_all(client: InpaintClient, job_id: UUID, folder: Path, name: str) -> list[Path]:
+    """Write all outputs of a job; where they are."""
     view = client.get(job_id)
     first = folder / (name + (Path(view.output_uri or "").suffix or ".png"))
-    for number in range(1, view.outputs + 1):
-        target = beside(first, number)
+    targets = [beside(first, number) for number in range(1, view.outputs + 1)]
+    for number, target in enumerate(targets, start=1):
         try:
             client.download(job_id, target, number=number)
         except OSError as error:
             raise cannot_write(target, error) from None
-    return first
+    return targets
 
 
 def cannot_write(path: Path, error: OSError) -> InpaintError:

@@ -161,7 +161,7 @@ def submit_batch(
         with console.progress("submitting", good) as advance:
             queued = run.submit_rows(client, rows, advance)
         views: dict[UUID, JobView] = {}
-        files: dict[int, Path] = {}
+        files: dict[int, list[Path]] = {}
         if wait or output_dir is not None:
             ids = [job.id for _, job in queued]
             with waiting_for(ids), console.progress("finished", len(queued)) as advance:
@@ -209,7 +209,7 @@ def _report(
     rows: Sequence[Row],
     queued: Sequence[tuple[Row, Submitted]],
     views: dict[UUID, JobView],
-    files: dict[int, Path],
+    files: dict[int, list[Path]],
     summary: Summary,
 ) -> dict[str, object]:
     return {
@@ -222,7 +222,8 @@ def _report(
                 "created": job.created,
                 "model": job.model,
                 "status": views[job.id].status if job.id in views else job.status,
-                "output_file": files.get(row.number),
+                "output_file": next(iter(files.get(row.number, ())), None),
+                "output_files": files.get(row.number, []),
                 "job": views.get(job.id),
             }
             for row, job in queued
@@ -232,7 +233,7 @@ def _report(
     }
 
 
-def _show(queued: Sequence[tuple[Row, Submitted]], views: dict[UUID, JobView], files: dict[int, Path]) -> None:
+def _show(queued: Sequence[tuple[Row, Submitted]], views: dict[UUID, JobView], files: dict[int, list[Path]]) -> None:
     if not views:
         for row, job in queued:
             console.say(f"{job.id}\t{job.model}\t{console.clean(row.name)}")
@@ -240,7 +241,8 @@ def _show(queued: Sequence[tuple[Row, Submitted]], views: dict[UUID, JobView], f
     lines = []
     for row, job in queued:
         view = views[job.id]
-        about = files.get(row.number) or (view.output_uri if view.status == "succeeded" else wording.why_not_done(view))
+        written = ", ".join(map(str, files.get(row.number, ())))
+        about = written or (view.output_uri if view.status == "succeeded" else wording.why_not_done(view))
         took, cost = wording.seconds(view.total_s), wording.usd(view.cost_usd)
         lines.append((job.id, row.name, job.model, view.status.value, took, cost, about))
     console.table(("id", "name", "model", "status", "took", "cost", "result"), lines)
