@@ -20,6 +20,10 @@ from PIL import Image, ImageOps
 from inpaint_producer.spec import ImageSource
 
 Role = Literal["source", "mask", "reference", "control"]
+#: The field of a request that names an image of this role.
+FIELDS: dict[Role, str] = {
+    "source": "source", "mask": "mask", "reference": "reference_image", "control": "control_image",
+}  # fmt: skip
 #: What a PIL image is stored as, if PNG does not know its mode.
 _STORED_AS = {"CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB", "PA": "RGBA", "RGBa": "RGBA"}
 #: An object that was seen is not asked for again within this time. The cleaning leaves inputs alone for far longer.
@@ -101,7 +105,7 @@ class ImageIntake:
         try:
             ref = ObjectRef.parse(uri)
         except ValueError as error:
-            raise InvalidRequest(f"{use.role}: {uri!r} {error}.", field=use.role) from None
+            raise InvalidRequest(f"{use.role}: {uri!r} {error}.", field=FIELDS[use.role]) from None
         seen = self._recall(uri, use)
         if seen:
             return seen
@@ -164,13 +168,13 @@ def _read(image: ImageSource, role: Role, limits: Limits) -> tuple[bytes, str]:
         raise InvalidRequest(
             f"{role}: {image!r} is a web address, and those are not fetched. Download it first, or put it into the "
             "bucket and name it as s3://bucket/key.",
-            field=role,
+            field=FIELDS[role],
         )
     if not isinstance(image, str | Path):
         raise InvalidRequest(
             f"{role}: {type(image).__name__} is not taken as an image. Give a path, s3://bucket/key, encoded bytes or "
             "a PIL image.",
-            field=role,
+            field=FIELDS[role],
         )
     path = Path(image)
     try:

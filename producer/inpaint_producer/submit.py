@@ -41,7 +41,7 @@ from inpaint_db.submissions import (
 from sqlalchemy.exc import IntegrityError
 
 from inpaint_producer.doubts import warn
-from inpaint_producer.intake import TRUST_S, ImageIntake, Intake, Role, Use
+from inpaint_producer.intake import FIELDS, TRUST_S, ImageIntake, Intake, Role, Use
 from inpaint_producer.ordering import InLine, wake_ups
 from inpaint_producer.reading import Want, each_once, in_threads, key_of, or_raise, until_error
 from inpaint_producer.spec import Guide, ImageSource, JobSpec, is_picture
@@ -51,10 +51,6 @@ if TYPE_CHECKING:
 
 #: Stands for an address that an image gets only when it is stored; long enough to be checked like a real one.
 _NOT_STORED_YET = "s3://not-stored-yet/inputs/image"
-#: Role of an image -> the field of the request that names it.
-_FIELDS: dict[Role, str] = {
-    "source": "source", "mask": "mask", "reference": "reference_image", "control": "control_image",
-}  # fmt: skip
 #: What Postgres says of a reference to a row that is not there.
 _ROW_IS_GONE = "23503"
 log = get_logger("inpaint.producer")
@@ -201,7 +197,7 @@ class Submitter:
         if picture is not None:
             images["mask"] = picture
         images.update(guides.items())
-        addresses = {_FIELDS[role]: str(image.ref) for role, image in images.items()}
+        addresses = {FIELDS[role]: str(image.ref) for role, image in images.items()}
         return _Checked(request.model_copy(update=addresses), images)
 
     def _insert(self, jobs: Sequence[NewJob]) -> tuple[list[Submitted], list[WakeUp]]:
