@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from contract import SIDE, PipelineContract, Stopped, make_pixels, paint
 from inpaint_core.guides import ControlType
 from inpaint_core.job import ParameterValue
-from inpaint_worker.pipelines import Edit
+from inpaint_core.settings import load_settings
+from inpaint_worker.pipelines import Edit, build_pipeline
+from inpaint_worker.pipelines import diffusers as family
 from inpaint_worker.pipelines.base import Control, Reference
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from inpaint_worker.pipelines.runtime import Runtime
 
 
 class GuideContract:
@@ -86,6 +91,20 @@ class GuideContract:
     def test_wide_and_tall_pictures_are_painted(self, pipeline: DiffusersPipeline, shape: tuple[int, int]) -> None:
         edit = self.guided(pipeline, self.edit(pipeline, shape=shape))
         assert paint(pipeline, edit).shape == (shape[1], shape[0], 3)
+
+    # Diffusers calls it itself, for SDXL's VAE.
+    @pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning")
+    def test_half_precision_paints_nearly_the_same_picture(
+        self, pipeline: DiffusersPipeline, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        held = Runtime("cpu", getattr(torch, pipeline.card.dtype or ""), offload=False, compile=False)
+        monkeypatch.setattr(family, "choose_runtime", lambda _card, _settings: held)
+        half = build_pipeline(pipeline.card, load_settings(device="cpu", weights_dir=root))
+        assert isinstance(half, DiffusersPipeline)
+        half.load()
+        edit = self.guided(half, self.edit(half))
+        painted, exact = paint(half, edit), paint(pipeline, edit)
+        assert 0 < np.abs(painted.astype(int) - exact.astype(int)).mean() < 2
 
     def test_memory_can_be_saved(self, pipeline: DiffusersPipeline) -> None:
         edit = self.guided(pipeline, self.edit(pipeline))

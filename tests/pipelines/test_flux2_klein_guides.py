@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -14,9 +15,14 @@ NAME = "flux-2-klein-4b"
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Flux2Klein:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("klein")
     write_flux2_klein(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def pipeline(root: Path) -> Flux2Klein:
     pipeline = build(small_card(NAME, SIDE), load_settings(device="cpu", weights_dir=root))
     pipeline.load()
     return pipeline

@@ -20,8 +20,15 @@ NAME = "kandinsky-2-2-decoder-inpaint"
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Kandinsky:
-    return _loaded(write_kandinsky(tmp_path_factory.mktemp("kandinsky")))
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_kandinsky(tmp_path_factory.mktemp("kandinsky"))
+
+
+@pytest.fixture(scope="module")
+def pipeline(root: Path) -> Kandinsky:
+    pipeline = build(small_card(NAME, SIDE), load_settings(device="cpu", weights_dir=root))
+    pipeline.load()
+    return pipeline
 
 
 class TestReference(ReferenceContract):
@@ -72,9 +79,3 @@ def test_ideas_are_mixed_as_diffusers_mixes_them(pipeline: Kandinsky, strength: 
         expected = prior.interpolate(parts, weights, **told())
     assert torch.allclose(idea, expected.image_embeds, atol=1e-6)
     assert torch.equal(avoided, expected.negative_image_embeds)
-
-
-def _loaded(root: Path) -> Kandinsky:
-    pipeline = build(small_card(NAME, SIDE), load_settings(device="cpu", weights_dir=root))
-    pipeline.load()
-    return pipeline

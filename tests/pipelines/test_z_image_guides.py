@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,8 +21,12 @@ NAME = "z-image-turbo-inpainting"
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> ZImage:
-    root = write_z_image(tmp_path_factory.mktemp("z-image"))
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_z_image(tmp_path_factory.mktemp("z-image"))
+
+
+@pytest.fixture(scope="module")
+def pipeline(root: Path) -> ZImage:
     pipeline = build(small_card(NAME, SIDE), load_settings(device="cpu", weights_dir=root))
     pipeline.load()
     return pipeline
