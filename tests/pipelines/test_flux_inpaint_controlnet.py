@@ -174,7 +174,7 @@ def _paint_with_diffusers(
     def add_mask(_net: Any, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return args, {**named, "controlnet_cond": torch.cat([named["controlnet_cond"], tokens], dim=-1)}
 
-    theirs = FluxControlNetPipeline(**pipe.components)
+    theirs = FluxControlNetPipeline(**{name: part for name, part in pipe.components.items() if name != "union"})
     theirs.set_progress_bar_config(disable=True)
     handle = pipe.controlnet.register_forward_pre_hook(add_mask, with_kwargs=True)
     try:

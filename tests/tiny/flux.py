@@ -13,16 +13,29 @@ import torch
 from diffusers import (
     BitsAndBytesConfig,
     FlowMatchEulerDiscreteScheduler,
+    FluxControlNetModel,
     FluxFillPipeline,
     FluxPipeline,
+    FluxPriorReduxPipeline,
     FluxTransformer2DModel,
 )
+from diffusers.models.transformers.transformer_flux import FluxIPAdapterAttnProcessor
+from diffusers.pipelines.flux.modeling_flux import ReduxImageEncoder
 from diffusers.quantizers.bitsandbytes import BnB4BitDiffusersQuantizer
 from inpaint_worker.pipelines.flux_inpaint_controlnet import FluxInpaintControlNetModel
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
+from safetensors.torch import save_file
 from transformers import BitsAndBytesConfig as TransformersBitsAndBytesConfig
-from transformers import T5EncoderModel
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    SiglipImageProcessor,
+    SiglipVisionConfig,
+    SiglipVisionModel,
+    T5EncoderModel,
+)
 
 from tiny import parts
 
@@ -31,6 +44,10 @@ FILL_NF4 = "diffusers/FLUX.1-Fill-dev-nf4"
 DEV = "black-forest-labs/FLUX.1-dev"
 CONTROLNET = "alimama-creative/FLUX.1-dev-Controlnet-Inpainting-Beta"
 TURBO = "alimama-creative/FLUX.1-Turbo-Alpha"
+REDUX = "black-forest-labs/FLUX.1-Redux-dev"
+UNION = "Shakker-Labs/FLUX.1-dev-ControlNet-Union-Pro-2.0"
+IP_ADAPTER = "XLabs-AI/flux-ip-adapter"
+CLIP = "openai/clip-vit-large-patch14"
 #: Two heads of 32: NF4 packs 64 weights to a block.
 SHAPE: dict[str, Any] = {
     "num_layers": 1,
@@ -119,6 +136,82 @@ def write_turbo_lora(root: Path) -> Path:
         transformer_lora_layers=get_peft_model_state_dict(adapted),
         weight_name="diffusion_pytorch_model.safetensors",
     )
+    return folder
+
+
+def write_redux(root: Path) -> Path:
+    """SigLIP, and the network that makes tokens of T5's width of what it sees: 16 of a picture of 32 x 32."""
+    torch.manual_seed(11)
+    encoder = SiglipVisionModel(
+        SiglipVisionConfig(
+            hidden_size=24,
+            intermediate_size=37,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            image_size=32,
+            patch_size=8,
+        )
+    )
+    embedder = ReduxImageEncoder(redux_dim=24, txt_in_features=64)
+    torch.nn.init.normal_(embedder.redux_down.weight, std=0.5)
+    folder = root / REDUX
+    FluxPriorReduxPipeline(
+        image_encoder=encoder.eval(),
+        feature_extractor=SiglipImageProcessor(size={"height": 32, "width": 32}),
+        image_embedder=embedder.eval(),
+    ).to(torch.bfloat16).save_pretrained(folder)
+    return folder
+
+
+def write_union(root: Path, layers: int = 1, modes: int | None = None) -> Path:
+    """A ControlNet of diffusers' own class; `modes`: of the older kind, that is told the type of an image."""
+    torch.manual_seed(12)
+    net = FluxControlNetModel(**{**SHAPE, "num_layers": layers, "num_single_layers": 0, "num_mode": modes})
+    for parameter in (*net.controlnet_x_embedder.parameters(), *net.controlnet_blocks.parameters()):
+        torch.nn.init.normal_(parameter, std=0.2)  # zero in a net that has not been trained
+    folder = root / UNION
+    net.to(torch.bfloat16).save_pretrained(folder)
+    return folder
+
+
+def write_ip_adapter(root: Path) -> Path:
+    """One file, whose names are XLabs', and the whole of CLIP, of which half is needed."""
+    torch.manual_seed(13)
+    clip = CLIPModel(
+        CLIPConfig(
+            projection_dim=64,
+            text_config={"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 1, "num_attention_heads": 2},
+            vision_config={
+                "hidden_size": 32,
+                "intermediate_size": 37,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 2,
+                "image_size": 32,
+                "patch_size": 8,
+                "projection_dim": 64,
+            },
+        )
+    )
+    torch.nn.init.normal_(clip.visual_projection.weight)
+    clip.eval().save_pretrained(root / CLIP)
+    CLIPImageProcessor(size=32, crop_size=32).save_pretrained(root / CLIP)
+    width, tokens = SHAPE["joint_attention_dim"], 4
+    inner = SHAPE["attention_head_dim"] * SHAPE["num_attention_heads"]
+    weights = {
+        "ip_adapter_proj_model.proj.weight": torch.randn(width * tokens, 64),
+        "ip_adapter_proj_model.proj.bias": torch.randn(width * tokens),
+        "ip_adapter_proj_model.norm.weight": torch.ones(width),
+        "ip_adapter_proj_model.norm.bias": torch.zeros(width),
+    }
+    for block in range(SHAPE["num_layers"]):
+        made = FluxIPAdapterAttnProcessor(hidden_size=inner, cross_attention_dim=width, num_tokens=(tokens,))
+        for part in "kv":
+            layer = getattr(made, f"to_{part}_ip")[0]
+            name = f"double_blocks.{block}.processor.ip_adapter_double_stream_{part}_proj"
+            weights |= {f"{name}.weight": 4 * layer.weight.detach(), f"{name}.bias": layer.bias.detach().clone()}
+    folder = root / IP_ADAPTER
+    folder.mkdir(parents=True)
+    save_file({name: tensor.to(torch.bfloat16) for name, tensor in weights.items()}, folder / "ip_adapter.safetensors")
     return folder
 
 

@@ -11,9 +11,11 @@ from inpaint_core.settings import Settings
 from PIL import Image
 
 from inpaint_worker.pipelines.base import Edit
-from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from inpaint_worker.pipelines.diffusers import DiffusersPipeline, Guide
 from inpaint_worker.pipelines.flux_inpaint_controlnet import FluxInpaintControlNetModel
 from inpaint_worker.pipelines.flux_inpaint_pipeline import FluxInpaintControlNetPipeline
+from inpaint_worker.pipelines.flux_ip_adapter import read_ip_adapter
+from inpaint_worker.pipelines.flux_union import compile_blocks, control_image, read_union
 from inpaint_worker.pipelines.pretrained import read_pretrained
 from inpaint_worker.pipelines.runtime import Runtime
 
@@ -21,7 +23,10 @@ _LORA = "turbo"
 
 
 class FluxControlNet(DiffusersPipeline):
-    """`base`, steered by `controlnet`; `lora`, where the card has one, becomes part of the weights."""
+    """`base`, steered by `controlnet`; `lora`, where the card has one, becomes part of the weights.
+
+    A reference image comes in through an IP-Adapter, a control image through a second ControlNet, `union`.
+    """
 
     def assemble(self, runtime: Runtime) -> Any:
         """The LoRA is added once: a step then costs as much as without it."""
@@ -42,9 +47,31 @@ class FluxControlNet(DiffusersPipeline):
             pipe.unload_lora_weights()
         return pipe
 
-    def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
+    def load_guide(self, guide: Guide, runtime: Runtime) -> None:
         """See `DiffusersPipeline`."""
+        if guide == "reference":
+            self.pipe.ip_adapter = read_ip_adapter(self.pipe, self.card, self.located, runtime)
+            return
+        union = read_union(self.card, "union", self.located["union"], runtime)
+        blocks = len(self.pipe.controlnet.transformer_blocks), len(self.pipe.controlnet.single_transformer_blocks)
+        if blocks != (found := (len(union.transformer_blocks), len(union.single_transformer_blocks))):
+            repo = self.card.weights["union"].repo
+            raise WeightsMissing(
+                f"{self.card.name} adds what two ControlNets say, block by block: the one for inpainting has {blocks} "
+                f"double and single blocks, and {repo} has {found}.",
+                repo=repo,
+            )
+        if runtime.compile:
+            compile_blocks(union)
+        self.pipe.register_modules(union=union)
+
+    def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
+        """See `DiffusersPipeline`. Guides of strength 0 are left out: the arithmetic is then that without them."""
+        reference = edit.reference if edit.reference and edit.reference.strength else None
         return {
+            "reference": reference and Image.fromarray(reference.image),
+            "reference_strength": reference.strength if reference else 0.0,
+            "control": control_image(edit.control),
             "prompt": edit.prompt,
             "negative_prompt": edit.negative_prompt,
             "image": image,
@@ -57,11 +84,9 @@ class FluxControlNet(DiffusersPipeline):
         }
 
     def compile(self) -> None:
-        """Diffusers knows which blocks of the transformer repeat, but not of the ControlNet."""
+        """The blocks of the ControlNet, too."""
         super().compile()
-        net = self.pipe.controlnet
-        for block in (*net.transformer_blocks, *net.single_transformer_blocks):
-            block.compile(fullgraph=True)
+        compile_blocks(self.pipe.controlnet)
 
     def _controlnet(self, runtime: Runtime) -> Any:
         found = self.located["controlnet"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffusers import FluxFillPipeline, FluxTransformer2DModel
+from diffusers import FluxPriorReduxPipeline, FluxTransformer2DModel
 from inpaint_core.card import ModelCard
 from inpaint_core.errors import DeviceTooSmall
 from inpaint_core.settings import Settings
@@ -15,7 +15,9 @@ from PIL import Image
 from transformers import T5EncoderModel
 
 from inpaint_worker.pipelines.base import Edit
-from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from inpaint_worker.pipelines.diffusers import DiffusersPipeline, Guide
+from inpaint_worker.pipelines.flux_fill_pipeline import GuidedFluxFillPipeline
+from inpaint_worker.pipelines.flux_union import compile_blocks, control_image, read_union
 from inpaint_worker.pipelines.pretrained import read_pretrained
 from inpaint_worker.pipelines.runtime import Runtime
 
@@ -24,21 +26,43 @@ _QUANTISED = {"transformer": FluxTransformer2DModel, "text_encoder_2": T5Encoder
 
 
 class FluxFill(DiffusersPipeline):
-    """FLUX.1 Fill in bfloat16, or with weights that are quantised already."""
+    """FLUX.1 Fill in bfloat16, or with weights that are quantised already.
+
+    A reference image comes in through `redux`, a control image through a ControlNet, `union`; neither is quantised.
+    """
 
     def assemble(self, runtime: Runtime) -> Any:
         """Everything from `base`, and from `quantised` what it holds."""
         given = self._quantised(runtime) if self.card.quantisation else {}
-        pipe = read_pretrained(FluxFillPipeline, self.card, "base", self.located["base"], runtime, **given)
+        pipe = read_pretrained(GuidedFluxFillPipeline, self.card, "base", self.located["base"], runtime, **given)
         if given and not runtime.offload:
             # bitsandbytes has put the 4-bit parts on the GPU; the others are where they were read.
             pipe.vae.to(runtime.device)
             pipe.text_encoder.to(runtime.device)
         return pipe
 
-    def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
+    def load_guide(self, guide: Guide, runtime: Runtime) -> None:
         """See `DiffusersPipeline`."""
+        if guide == "reference":
+            redux = read_pretrained(FluxPriorReduxPipeline, self.card, "redux", self.located["redux"], runtime)
+            self.pipe.register_modules(
+                image_encoder=redux.image_encoder,
+                feature_extractor=redux.feature_extractor,
+                image_embedder=redux.image_embedder,
+            )
+            return
+        union = read_union(self.card, "union", self.located["union"], runtime)
+        if runtime.compile:
+            compile_blocks(union)
+        self.pipe.register_modules(controlnet=union)
+
+    def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
+        """See `DiffusersPipeline`. Guides of strength 0 are left out: a token of zeros is still attended to."""
+        reference = edit.reference if edit.reference and edit.reference.strength else None
         return {
+            "reference": reference and Image.fromarray(reference.image),
+            "reference_strength": reference.strength if reference else 0.0,
+            "control": control_image(edit.control),
             "prompt": edit.prompt,
             "image": image,
             "mask_image": mask,
