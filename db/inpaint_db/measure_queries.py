@@ -47,11 +47,13 @@ class Measurable:
     prompt: str
     edit: dict[str, Any]
     card: dict[str, Any]
-    result_uri: str
+    result_uri: str | None
     region_uri: str | None
+    windows: list[dict[str, Any]] | None
     raws: tuple[str, ...]
-    #: sha256 of an imported result, whose object is named after it.
-    imported: bool
+    #: Of an imported result, whose object is named after its content; the addresses are None then.
+    output_sha256: str | None
+    output_format: str | None
 
 
 _REGISTER = text("""
@@ -86,24 +88,30 @@ def register_metrics(connection: Connection, metrics: Iterable[MetricRow]) -> No
     connection.execute(_CURRENT, {"rows": rows})
 
 
-# A trial is to be measured if some current metric has no row for it.
+# A trial is to be measured if some current metric has no row for it, or for it and its neighbours together.
 _UNMEASURED = text("""
 SELECT t.id AS trial_id, t.run_id, t.model, t.sample_id, t.number, t.seed, s.prompt, coalesce(j.edit, '{}') AS edit,
-       m.card, coalesce(o.uri, '') AS result_uri, g.uri AS region_uri,
+       m.card, o.uri AS result_uri, g.uri AS region_uri, a.windows,
        array(SELECT w.uri FROM output w
               WHERE w.job_id = j.id AND w.attempt = j.attempt AND w.number = 1 AND w.kind LIKE 'raw%'
               ORDER BY length(w.kind), w.kind) AS raws,
-       t.imported_at IS NOT NULL AS imported
+       t.output_sha256, i.format AS output_format
   FROM trial t
   JOIN sample s ON s.id = t.sample_id
   JOIN model m ON m.name = t.model
   LEFT JOIN job j ON j.id = t.job_id
+  LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempt
+  LEFT JOIN image i ON i.sha256 = t.output_sha256
   LEFT JOIN output o ON o.job_id = j.id AND o.attempt = j.attempt AND o.kind = 'result' AND o.number = 1
   LEFT JOIN output g ON g.job_id = j.id AND g.attempt = j.attempt AND g.kind = 'region'
  WHERE t.run_id = :run_id AND (t.imported_at IS NOT NULL OR j.status = 'succeeded')
    AND (:again OR EXISTS (
         SELECT FROM metric k WHERE k.current AND k.scope = 'output' AND NOT EXISTS (
-               SELECT FROM measure v WHERE v.trial_id = t.id AND v.metric = k.name AND v.version = k.version)))
+               SELECT FROM measure v WHERE v.trial_id = t.id AND v.metric = k.name AND v.version = k.version))
+        OR EXISTS (
+        SELECT FROM metric k WHERE k.current AND k.scope = 'trials' AND NOT EXISTS (
+               SELECT FROM measure v WHERE v.run_id = t.run_id AND v.model = t.model AND v.sample_id = t.sample_id
+                  AND v.trial_id IS NULL AND v.metric = k.name AND v.version = k.version)))
  ORDER BY t.id
 """)
 

@@ -7,9 +7,15 @@ from typing import Annotated
 
 import typer
 
-from inpaint_fleet.cli import chaos
+from inpaint_fleet.cli import bench_datasets, bench_run, chaos
 
-app = typer.Typer(no_args_is_help=True, help="Measure the fleet, and break it on purpose.")
+app = typer.Typer(no_args_is_help=True, help="Compare models on datasets; measure the fleet, and break it on purpose.")
+app.command("import")(bench_datasets.import_)
+app.command("datasets")(bench_datasets.datasets)
+app.command("run")(bench_run.run)
+app.command("resume")(bench_run.resume)
+app.command("runs")(bench_run.runs)
+app.command("measure")(bench_run.measure)
 app.command("chaos")(chaos.chaos)
 app.command("plain-celery")(chaos.plain_celery)
 app.command("soak")(chaos.soak)

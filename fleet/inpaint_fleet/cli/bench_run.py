@@ -1,0 +1,255 @@
+"""`inpaint bench run`, `runs` and `measure`: models beside each other on the same samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inpaint_fleet.cli import console, options, wording
+
+if TYPE_CHECKING:
+    from inpaint_core.catalogue import Catalogue
+    from inpaint_db.run_queries import RunRow
+    from inpaint_producer import InpaintClient
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help='Name of a run, or "latest". `inpaint bench runs` lists.')]
+
+
+def run(
+    dataset: Annotated[str, typer.Option("--dataset", "-d", metavar="NAME[@VERSION]", help="What to compare on.")],
+    models: Annotated[
+        list[str],
+        typer.Option("--models", "-m", metavar="NAMES|all", help="Comma-separated, or all that a worker serves now."),
+    ],
+    trials: Annotated[
+        int | None, typer.Option(min=1, max=100, help="How often each sample is edited. Default: 3, or as --seeds.")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N,N,...", help="Seed of each trial. Default: 1, 2, 3 and so on.")
+    ] = None,
+    samples: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Only these samples, comma-separated. Default: all.")
+    ] = None,
+    parameter: Annotated[
+        list[str],
+        typer.Option(
+            "--parameter", "-p", metavar="[MODEL:]NAME=VALUE",
+            help="A parameter, of every model that has it or of one: flux-1-fill-dev:steps=20. Repeatable.",
+        ),
+    ] = [],  # noqa: B006  (Typer copies it)
+    name: Annotated[
+        str | None, typer.Option(help="What to call the run; again under the same name, it is finished.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="Why it is made, for whoever reads it later.")] = "",
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it to its end, and measure it.")] = True,
+    timeout: options.Timeout = None,
+    as_json: options.Json = False,
+) -> None:  # fmt: skip
+    """Edit every sample of a dataset with every model, with several seeds, and measure the results.
+
+    Trials are jobs like any other, in the same queues. Stopped and started again, the same run goes on with what is
+    missing, and what failed is tried again.
+
+    Example: inpaint bench run --dataset furniture-rooms --models all --trials 3
+    """
+    from inpaint_benchmark.runs.planning import Wanted
+    from inpaint_benchmark.runs.starting import begin_run, live_models, resolve_dataset
+    from inpaint_core.images import Limits
+    from inpaint_producer import InpaintClient
+
+    from inpaint_fleet.cli.notes import show_warnings_as_notes
+    from inpaint_fleet.overview import live_after_s
+
+    show_warnings_as_notes()
+    with InpaintClient() as client:
+        chosen = _models(models, live_models(client.database, live_after_s(client.settings)), client.catalogue)
+        wanted = Wanted(
+            chosen, _names(samples), _seeds(seeds, trials), _parameters(parameter, chosen, client.catalogue), note=note
+        )
+        limits = Limits.of(client.settings)
+        version = resolve_dataset(dataset, client.database, client.store, limits, console.progress)
+        begun = begin_run(wanted, version, client.catalogue, client.database, name=name)
+        if begun.new:
+            console.tell(f"run {begun.run.name}: {_size(begun.run)}")
+        _carry_out(client, begun.run, wait=wait, timeout=timeout, as_json=as_json, going_on=not begun.new)
+
+
+def resume(run: RunName, timeout: options.Timeout = None, as_json: options.Json = False) -> None:
+    """Go on with a run: submit what is missing, try again what failed, follow it to its end, and measure it."""
+    from inpaint_db.run_queries import find_run
+    from inpaint_producer import InpaintClient
+
+    from inpaint_fleet.cli.notes import show_warnings_as_notes
+
+    show_warnings_as_notes()
+    with InpaintClient() as client:
+        with client.database.read() as connection:
+            found = find_run(connection, run)
+        _carry_out(client, found, wait=True, timeout=timeout, as_json=as_json, going_on=True)
+
+
+def _carry_out(
+    client: InpaintClient, found: RunRow, *, wait: bool, timeout: float | None, as_json: bool, going_on: bool
+) -> None:
+    from inpaint_benchmark.runs.measuring import measure_run
+    from inpaint_benchmark.runs.running import follow, submit_missing
+    from inpaint_benchmark.runs.starting import live_models
+
+    from inpaint_fleet.overview import live_after_s
+
+    if going_on:
+        console.tell(f"going on with run {found.name}: {_so_far(found)}")
+    try:
+        queued = submit_missing(client, found, console.progress)
+        if queued:
+            console.tell(f"{wording.plural(queued, 'trial')} queued")
+        served = live_models(client.database, live_after_s(client.settings))
+        if unserved := [model for model in found.models if model not in served and found.succeeded < found.trials]:
+            console.note(f"no worker serves {', '.join(unserved)} now: these trials wait for `inpaint worker MODEL`")
+        if not wait:
+            _show(found, as_json)
+            return
+        found = follow(client, found, console.progress, timeout_s=timeout)
+        measured = measure_run(found, client.settings, client.database, console.progress)
+    except (KeyboardInterrupt, TimeoutError):
+        console.note(f"the jobs go on; so does the run with `inpaint bench resume {found.name}`")
+        raise
+    if measured:
+        console.tell(f"{wording.plural(measured, 'trial')} measured")
+    _end(client, found, as_json)
+
+
+def runs(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
+    as_json: options.Json = False,
+) -> None:
+    """List benchmark runs, newest first."""
+    from inpaint_core.settings import load_settings
+    from inpaint_db.run_queries import list_runs
+    from inpaint_db.session import Database
+
+    with Database(load_settings()) as database, database.read() as connection:
+        found = list_runs(connection, limit)
+    if as_json:
+        console.document(found)
+        return
+    if not found:
+        console.tell("no runs yet; begin one with `inpaint bench run --dataset furniture-rooms --models all`")
+    rows = [
+        (
+            r.name, f"{r.dataset}@{r.dataset_version}", len(r.models), r.trials, r.succeeded, r.failed or None,
+            r.left or None, wording.moment(r.created_at), "imported" if r.imported else r.note,
+        )
+        for r in found
+    ]  # fmt: skip
+    head = ("run", "dataset", "models", "trials", "succeeded", "failed", "left", "begun", "about")
+    console.table(head, rows)
+
+
+def measure(
+    run: RunName,
+    again: Annotated[bool, typer.Option("--again", help="Also what was measured before.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Measure the results of a run that no measure was made of yet, from what is stored of them."""
+    from inpaint_benchmark.runs.measuring import measure_run
+    from inpaint_core.settings import load_settings
+    from inpaint_db.run_queries import find_run
+    from inpaint_db.session import Database
+
+    settings = load_settings()
+    with Database(settings) as database:
+        with database.read() as connection:
+            found = find_run(connection, run)
+        count = measure_run(found, settings, database, console.progress, again=again)
+    if as_json:
+        console.document({"run": found.name, "measured": count})
+    else:
+        console.say(
+            f"{found.name}: {wording.plural(count, 'trial')} measured" if count else f"{found.name}: all measured"
+        )
+
+
+def _models(given: list[str], served: list[str], catalogue: Catalogue) -> list[str]:
+    from inpaint_core.errors import InvalidRequest
+
+    names = [name for text in given for name in _split(text)]
+    if names != ["all"]:
+        return names
+    if not served:
+        raise InvalidRequest("No worker serves a model now. Start some (`inpaint worker MODEL`), or name the models.")
+    idle = [card.name for card in catalogue.values() if card.served and card.name not in served]
+    console.tell(f"models: {', '.join(served)} (all that a worker serves; not {len(idle)} others)")
+    return served
+
+
+def _split(text: str) -> list[str]:
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else _split(text)
+
+
+def _seeds(text: str | None, trials: int | None) -> list[int]:
+    from inpaint_core.errors import InvalidRequest
+
+    from inpaint_fleet.batch import fields
+
+    if text is None:
+        return list(range(1, (trials or 3) + 1))
+    seeds = [fields.seed(part) for part in _split(text)]
+    if trials not in (None, len(seeds)):
+        raise InvalidRequest(f"There are {len(seeds)} seeds for {trials} trials. Leave out --trials.", field="seeds")
+    return seeds
+
+
+def _parameters(given: list[str], models: list[str], catalogue: Catalogue) -> dict[str, dict[str, Any]]:
+    """By model; under * for all that have such a parameter."""
+    from inpaint_benchmark.runs.planning import EVERY
+
+    from inpaint_fleet.batch import fields
+
+    found: dict[str, dict[str, Any]] = {}
+    for text in given:
+        key, value = fields.split_assignment(text, "parameter")
+        model, colon, name = key.rpartition(":")
+        owner = model if colon else EVERY
+        cards = [catalogue.card(each) for each in ([model] if colon else models)]
+        card = next((card for card in cards if name in card.parameters), None)
+        found.setdefault(owner, {})[name] = fields.parameter_value(value, name, card)
+    return found
+
+
+def _size(found: RunRow) -> str:
+    samples = found.trials // (len(found.models) * len(found.seeds))
+    parts = ((len(found.models), "model"), (samples, "sample"), (len(found.seeds), "seed"))
+    return (
+        " x ".join(wording.plural(count, what) for count, what in parts) + f" = {wording.plural(found.trials, 'trial')}"
+    )
+
+
+def _so_far(found: RunRow) -> str:
+    return f"{found.succeeded:,} of {wording.plural(found.trials, 'trial')} are there"
+
+
+def _show(found: RunRow, as_json: bool) -> None:
+    if as_json:
+        console.document(found)
+    else:
+        console.say(found.name)
+
+
+def _end(client: InpaintClient, found: RunRow, as_json: bool) -> None:
+    from inpaint_benchmark.runs.running import failures
+    from inpaint_core.errors import JobFailed
+
+    _show(found, as_json)
+    console.tell(f"{_so_far(found)}; see `inpaint bench report {found.name}`")
+    if found.failed:
+        failures(client, found, console.tell)
+        raise JobFailed(
+            f"{found.failed:,} of {wording.plural(found.trials, 'trial')} did not succeed. Mend what is named above, "
+            "and run it again: only those are repeated."
+        )
