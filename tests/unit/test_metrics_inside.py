@@ -69,6 +69,7 @@ def test_a_seam_of_colour_alone_is_seen() -> None:
 
 def test_the_seam_by_brute_force() -> None:
     delivered, region = np.random.default_rng(3).integers(0, 256, (*_SIZE, 3), dtype=np.uint8), box(0, 30, 40, 80)
+    delivered[region] //= 4  # so that the rings differ
     rows, columns = np.indices(_SIZE)
     # Euclid's distance to the nearest pixel of the other side: of a box in a corner of the picture.
     right, down = 40 - columns, rows - 29
@@ -90,6 +91,14 @@ def test_the_seam_by_brute_force() -> None:
     expected = (np.mean(across) + 1) / ((np.mean(rings[True]) + np.mean(rings[False])) / 2 + 1)
     # OpenCV's distances are off by up to 2 % off the axes, which moves a few pairs in or out of the ring.
     assert number(measured(delivered, region)["seam_ratio"]) == pytest.approx(expected, rel=2e-3)
+
+
+def test_the_rings_are_eight_pixels_wide_on_both_sides() -> None:
+    region = box(0, 60, 40, 80)  # the right half: rings are columns 32 to 39, and 40 to 47
+    for edge, is_seen in ((31, False), (33, True), (47, True), (48, False)):
+        delivered = flat(100)
+        delivered[:, edge if edge >= 40 else 0 : 80 if edge >= 40 else edge] = 150
+        assert (measured(delivered, region)["seam_ratio"] != Value(1.0)) == is_seen, edge
 
 
 def test_a_region_of_one_pixel_has_the_outer_ring_alone() -> None:

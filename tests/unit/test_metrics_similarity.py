@@ -65,6 +65,17 @@ def test_a_single_difference_is_seen_by_the_windows_around_it_alone(pixel: tuple
     assert total / count == pytest.approx(expected.mean(), abs=1e-5)
 
 
+@pytest.mark.parametrize(("away", "is_seen"), [(5, True), (6, False)])
+def test_a_difference_beside_the_area_is_seen_as_far_as_windows_reach(away: int, is_seen: bool) -> None:
+    where = np.zeros((24, 28), np.bool_)
+    where[8:12, 8:12] = True
+    changed = noisy(1)
+    changed[10, 11 + away] = 255 - changed[10, 11 + away]
+    total, count = ssim_sum(noisy(1), changed, where)
+    assert total / count == pytest.approx(brute_force(noisy(1), changed)[where].mean(), abs=1e-6)
+    assert (total < count) == is_seen
+
+
 @pytest.mark.parametrize("rows", [1, 2, 5, 23])
 def test_pieces_of_any_height_give_the_same(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     whole = ssim_sum(noisy(1), noisy(2), everywhere(noisy(1)))

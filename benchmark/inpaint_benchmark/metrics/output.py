@@ -17,7 +17,7 @@ from inpaint_benchmark.metrics.similarity import WINDOW
 def measure_output(pictures: OutputPictures) -> dict[str, Value]:
     """Every metric whose scope is "output", by name, in the order of `METRICS`.
 
-    1024 x 768 takes about a second of one core, most of it for what differs outside; memory stays under 300 MB beyond
+    1024 x 768 takes about a second of one core, most of it for what differs outside; memory stays under 200 MB beyond
     the pictures at 12 megapixels. The metrics of the extra `metrics` take longer, where their weights are there.
     """
     return {

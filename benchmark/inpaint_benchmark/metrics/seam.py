@@ -30,7 +30,7 @@ def seam_ratio(delivered: Pixels, region: Region) -> Value:
         return Value.none(Reason.NOTHING_INSIDE)
     if region.all():
         return Value.none(Reason.NOTHING_OUTSIDE)
-    area = cut(around(box, RING + 1, region))
+    area = cut(around(box, RING, region))
     picture, inside = delivered[area], region[area]
     rings = [side & (_distance(side) <= RING) for side in (inside, ~inside)]
     across = _Mean()
