@@ -8,7 +8,7 @@ from alembic.script import ScriptDirectory
 from inpaint_core.settings import load_settings
 from inpaint_db.schema import metadata
 from inpaint_db.session import Database
-from inpaint_db.views import create_views, drop_views
+from inpaint_db.views import create_views, drop_schema, drop_views
 from sqlalchemy import Connection, text
 
 #: Any number, as long as every version of this program uses the same.
@@ -37,6 +37,8 @@ def run(connection: Connection) -> None:
     context.run_migrations()
     if head is not None and _revision(connection) == head:
         create_views(connection)
+    elif _revision(connection) is None:
+        drop_schema(connection)
 
 
 def _revision(connection: Connection) -> str | None:

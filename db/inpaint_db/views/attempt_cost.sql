@@ -19,7 +19,8 @@ SELECT a.job_id,
          WHEN per_image.usd_per_image IS NULL AND a.inference_s IS NOT NULL AND hourly.usd_per_hour IS NULL
          THEN 'no price for ' || CASE e.device_kind WHEN 'api' THEN 'an image of ' || j.model
                                                     ELSE e.device_kind || ' ' || e.device_name END
-       END AS cost_unknown_reason
+       END AS cost_unknown_reason,
+       hourly.usd_per_hour, per_image.usd_per_image
   FROM attempt a
   JOIN job j ON j.id = a.job_id
   JOIN environment e ON e.id = a.environment_id
@@ -39,3 +40,5 @@ COMMENT ON COLUMN attempt_cost.job_id IS 'The job.';
 COMMENT ON COLUMN attempt_cost.attempt IS 'Number of the attempt, from 1.';
 COMMENT ON COLUMN attempt_cost.cost_usd IS 'US dollars: seconds on the device times its price, or the price of an image times those it made; 0 if neither was used. NULL: unknown.';
 COMMENT ON COLUMN attempt_cost.cost_unknown_reason IS 'Why cost_usd is NULL.';
+COMMENT ON COLUMN attempt_cost.usd_per_hour IS 'US dollars per hour of the device, in force when it started; NULL: there was no price.';
+COMMENT ON COLUMN attempt_cost.usd_per_image IS 'US dollars per image of the model, in force when it started; it goes before usd_per_hour. NULL: there was none.';

@@ -1,0 +1,94 @@
+-- One row per run and model. Measures are averaged over the trials of a sample first, then over samples, so that a
+-- sample with more results than others counts no more.
+CREATE VIEW bench.leaderboard AS
+SELECT g.*,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'raw_outside_delta_e') AS raw_outside_delta_e,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'raw_outside_psnr') AS raw_outside_psnr,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'seam_ratio') AS seam_ratio,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_effect_psnr') AS truth_effect_psnr,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_effect_ssim') AS truth_effect_ssim,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_effect_delta_e') AS truth_effect_delta_e,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_object_psnr') AS truth_object_psnr,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_object_ssim') AS truth_object_ssim,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_object_delta_e') AS truth_object_delta_e,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'inside_source_ssim') AS inside_source_ssim,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'inside_blank') AS blank_share,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'trials_delta_e_mean') AS trials_delta_e_mean,
+       (SELECT avg(m.value) FROM sample_measure m
+         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'trials_ssim_mean') AS trials_ssim_mean
+  FROM (SELECT w.run_id, w.run, w.run_created_at, w.dataset, w.dataset_version, w.model, w.review_name,
+               string_agg(DISTINCT w.model_version, ' | ') AS model_version, bool_or(w.imported) AS imported,
+               count(*) AS trials,
+               count(*) FILTER (WHERE w.status = 'succeeded') AS succeeded,
+               count(*) FILTER (WHERE w.status IN ('failed', 'canceled', 'expired')) AS failed,
+               count(DISTINCT w.sample_id) AS samples,
+               count(w.inference_s) FILTER (WHERE w.status = 'succeeded' AND w.cold IS NOT true) AS warm_trials,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY w.inference_s)
+                 FILTER (WHERE w.status = 'succeeded' AND w.cold IS NOT true) AS warm_median_s,
+               avg(w.inference_s) FILTER (WHERE w.status = 'succeeded' AND w.cold IS NOT true) AS warm_mean_s,
+               percentile_cont(0.95) WITHIN GROUP (ORDER BY w.inference_s)
+                 FILTER (WHERE w.status = 'succeeded' AND w.cold IS NOT true) AS warm_p95_s,
+               avg(w.inference_s) FILTER (WHERE w.status = 'succeeded' AND w.cold) AS cold_s,
+               -- A mean over those alone whose price is known could be that of the cheap ones.
+               CASE WHEN bool_and(w.cost_usd IS NOT NULL) FILTER (WHERE w.status = 'succeeded')
+                    THEN 1000 * avg(w.cost_usd) FILTER (WHERE w.status = 'succeeded') END AS cost_per_1k_usd,
+               CASE WHEN count(*) FILTER (WHERE w.status = 'succeeded') = 0 THEN 'none has succeeded'
+                    ELSE string_agg(DISTINCT w.cost_unknown_reason, '; ') FILTER (WHERE w.status = 'succeeded')
+               END AS cost_unknown_reason,
+               max(w.peak_memory_bytes) / 1e9::float8 AS peak_memory_gb,
+               mode() WITHIN GROUP (ORDER BY w.steps) AS steps,
+               avg(w.painted_pixels)::float8 AS painted_pixels,
+               string_agg(DISTINCT w.device_name, ' | ') AS device
+          FROM bench.trial_wide w
+         GROUP BY w.run_id, w.run, w.run_created_at, w.dataset, w.dataset_version, w.model, w.review_name) g;
+
+COMMENT ON VIEW bench.leaderboard IS 'One row per run and model: what succeeded, seconds, dollars, memory, and means of the chief metrics, over trials of a sample first and then over samples.';
+COMMENT ON COLUMN bench.leaderboard.run_id IS 'Id of the run.';
+COMMENT ON COLUMN bench.leaderboard.run IS 'Name of the run.';
+COMMENT ON COLUMN bench.leaderboard.run_created_at IS 'When the run was planned.';
+COMMENT ON COLUMN bench.leaderboard.dataset IS 'Name of the dataset.';
+COMMENT ON COLUMN bench.leaderboard.dataset_version IS 'Version of the dataset.';
+COMMENT ON COLUMN bench.leaderboard.model IS 'Model card.';
+COMMENT ON COLUMN bench.leaderboard.review_name IS 'What the published review of nine models calls it; NULL: it is not one of them.';
+COMMENT ON COLUMN bench.leaderboard.model_version IS 'Commits of its weights and number format; several with | between them: the model was changed in the middle of the run.';
+COMMENT ON COLUMN bench.leaderboard.imported IS 'True: results, or some of them, were made elsewhere and read from files.';
+COMMENT ON COLUMN bench.leaderboard.trials IS 'Trials that were planned.';
+COMMENT ON COLUMN bench.leaderboard.succeeded IS 'Trials that have a result.';
+COMMENT ON COLUMN bench.leaderboard.failed IS 'Trials whose job failed, was canceled or expired. The rest are not finished.';
+COMMENT ON COLUMN bench.leaderboard.samples IS 'Samples that were planned.';
+COMMENT ON COLUMN bench.leaderboard.warm_trials IS 'Succeeded trials whose seconds are known, those that came first after loading left out.';
+COMMENT ON COLUMN bench.leaderboard.warm_median_s IS 'Seconds on the device per image, median of the warm trials.';
+COMMENT ON COLUMN bench.leaderboard.warm_mean_s IS 'The same, mean.';
+COMMENT ON COLUMN bench.leaderboard.warm_p95_s IS 'The same, 95th percentile.';
+COMMENT ON COLUMN bench.leaderboard.cold_s IS 'Seconds on the device of the succeeded trials that came first after loading, mean.';
+COMMENT ON COLUMN bench.leaderboard.cost_per_1k_usd IS 'US dollars per 1,000 images: mean cost of the succeeded trials, with their retries, times 1,000. NULL: the cost of one of them is unknown.';
+COMMENT ON COLUMN bench.leaderboard.cost_unknown_reason IS 'Why cost_per_1k_usd is NULL, or lacks attempts.';
+COMMENT ON COLUMN bench.leaderboard.peak_memory_gb IS 'Most memory in use during inference of any trial, 10^9 bytes.';
+COMMENT ON COLUMN bench.leaderboard.steps IS 'Denoising steps of most trials; NULL: the model has none.';
+COMMENT ON COLUMN bench.leaderboard.painted_pixels IS 'Pixels that the model painted per image, mean.';
+COMMENT ON COLUMN bench.leaderboard.device IS 'Name of the CPU or GPU; several with | between them.';
+COMMENT ON COLUMN bench.leaderboard.raw_outside_delta_e IS 'What the model itself changed outside the mask: mean colour difference, CIEDE2000, less is better.';
+COMMENT ON COLUMN bench.leaderboard.raw_outside_psnr IS 'The same as peak signal-to-noise ratio, dB, more is better; of those trials that changed anything.';
+COMMENT ON COLUMN bench.leaderboard.seam_ratio IS 'Step across the border of the edit region beside that in rings around it; 1: invisible, less is better.';
+COMMENT ON COLUMN bench.leaderboard.truth_effect_psnr IS 'Peak signal-to-noise ratio to the ground truth in the effect mask, dB, more is better.';
+COMMENT ON COLUMN bench.leaderboard.truth_effect_ssim IS 'Structural similarity to the ground truth in the effect mask, more is better.';
+COMMENT ON COLUMN bench.leaderboard.truth_effect_delta_e IS 'Colour difference to the ground truth in the effect mask, CIEDE2000, less is better.';
+COMMENT ON COLUMN bench.leaderboard.truth_object_psnr IS 'Peak signal-to-noise ratio to the ground truth in the object mask, dB, more is better.';
+COMMENT ON COLUMN bench.leaderboard.truth_object_ssim IS 'Structural similarity to the ground truth in the object mask, more is better.';
+COMMENT ON COLUMN bench.leaderboard.truth_object_delta_e IS 'Colour difference to the ground truth in the object mask, CIEDE2000, less is better.';
+COMMENT ON COLUMN bench.leaderboard.inside_source_ssim IS 'Structural similarity to the source in the edit region; 1: nothing was done.';
+COMMENT ON COLUMN bench.leaderboard.blank_share IS 'Share of results that are of one colour in the edit region, 0 to 1.';
+COMMENT ON COLUMN bench.leaderboard.trials_delta_e_mean IS 'Colour difference between two trials of a sample in the edit region, CIEDE2000, less is more stable.';
+COMMENT ON COLUMN bench.leaderboard.trials_ssim_mean IS 'Structural similarity of two trials of a sample in the edit region, more is more stable.';

@@ -1,0 +1,137 @@
+-- One row per trial with all that is known of it. Each measure and the cost is a subquery of its own, so that a query
+-- pays only for the columns that it names.
+CREATE VIEW bench.trial_wide AS
+SELECT t.id AS trial_id, t.run_id, r.name AS run, r.created_at AS run_created_at, d.dataset,
+       d.version AS dataset_version, t.sample_id, s.name AS sample, s.tags AS sample_tags, s.coverage,
+       t.model, m.card->>'review_name' AS review_name, v.label AS model_version,
+       t.number AS trial, t.seed, t.imported_at IS NOT NULL AS imported,
+       coalesce(t.made_on, (j.finished_at AT TIME ZONE 'UTC')::date) AS made_on,
+       CASE WHEN t.imported_at IS NOT NULL THEN 'succeeded' ELSE coalesce(j.status, 'planned') END AS status,
+       a.first_after_load AS cold, j.attempt AS attempts, a.queue_wait_s, a.gpu_wait_s,
+       coalesce(t.inference_s, a.inference_s) AS inference_s,
+       extract(epoch FROM j.finished_at - j.submitted_at)::float8 AS total_s,
+       CASE WHEN t.imported_at IS NOT NULL THEN t.cost_usd
+            ELSE (SELECT sum(c.cost_usd) FROM attempt_cost c WHERE c.job_id = t.job_id) END AS cost_usd,
+       CASE WHEN t.imported_at IS NOT NULL THEN CASE WHEN t.cost_usd IS NULL THEN 'not told by the import' END
+            WHEN a.job_id IS NULL THEN 'never ran'
+            ELSE (SELECT string_agg(DISTINCT c.cost_unknown_reason, '; ') FROM attempt_cost c
+                   WHERE c.job_id = t.job_id) END AS cost_unknown_reason,
+       coalesce(t.peak_memory_bytes, a.peak_memory_bytes) AS peak_memory_bytes, a.peak_memory_kind,
+       e.device_kind, coalesce(t.device_name, e.device_name) AS device_name,
+       e.packages->>'torch' AS torch_version, e.packages->>'diffusers' AS diffusers_version,
+       s.width AS source_width, s.height AS source_height,
+       (SELECT sum((w->'size'->>0)::int8 * (w->'size'->>1)::int8) FROM jsonb_array_elements(a.windows) w)::int8
+         AS painted_pixels,
+       jsonb_array_length(a.windows) AS windows, (a.parameters->>'steps')::float8::int4 AS steps,
+       j.error_code, t.job_id, j.finished_at,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_exact') AS raw_outside_exact,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_mse') AS raw_outside_mse,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_psnr') AS raw_outside_psnr,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_ssim') AS raw_outside_ssim,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_max_difference') AS raw_outside_max_difference,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_changed_share') AS raw_outside_changed_share,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_delta_e') AS raw_outside_delta_e,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_exact') AS outside_exact,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_mse') AS outside_mse,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_psnr') AS outside_psnr,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_ssim') AS outside_ssim,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_max_difference') AS outside_max_difference,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_changed_share') AS outside_changed_share,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_delta_e') AS outside_delta_e,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'seam_ratio') AS seam_ratio,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_flatness') AS inside_flatness,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_sharpness_ratio') AS inside_sharpness_ratio,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_source_ssim') AS inside_source_ssim,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_change_mean') AS inside_change_mean,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_blank') AS inside_blank,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_deviation') AS inside_deviation,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_object_psnr') AS truth_object_psnr,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_object_ssim') AS truth_object_ssim,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_object_delta_e') AS truth_object_delta_e,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_effect_psnr') AS truth_effect_psnr,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_effect_ssim') AS truth_effect_ssim,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_effect_delta_e') AS truth_effect_delta_e,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_lpips') AS outside_lpips,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_effect_lpips') AS truth_effect_lpips,
+       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_clip_score') AS inside_clip_score
+  FROM trial t
+  JOIN run r ON r.id = t.run_id
+  JOIN dataset_version d ON d.id = r.dataset_version_id
+  JOIN sample s ON s.id = t.sample_id
+  JOIN model m ON m.name = t.model
+  LEFT JOIN model_version v ON v.id = t.model_version_id
+  LEFT JOIN job j ON j.id = t.job_id
+  LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempt
+  LEFT JOIN environment e ON e.id = a.environment_id;
+
+COMMENT ON VIEW bench.trial_wide IS 'One row per trial of a benchmark run, measured or not, with all that is known of it.';
+COMMENT ON COLUMN bench.trial_wide.trial_id IS 'Id of the trial.';
+COMMENT ON COLUMN bench.trial_wide.run_id IS 'Id of the run.';
+COMMENT ON COLUMN bench.trial_wide.run IS 'Name of the run.';
+COMMENT ON COLUMN bench.trial_wide.run_created_at IS 'When the run was planned.';
+COMMENT ON COLUMN bench.trial_wide.dataset IS 'Name of the dataset.';
+COMMENT ON COLUMN bench.trial_wide.dataset_version IS 'Version of the dataset; versions never change.';
+COMMENT ON COLUMN bench.trial_wide.sample_id IS 'Id of the sample.';
+COMMENT ON COLUMN bench.trial_wide.sample IS 'Name of the sample in its dataset.';
+COMMENT ON COLUMN bench.trial_wide.sample_tags IS 'Labels of the sample, as its dataset gives them.';
+COMMENT ON COLUMN bench.trial_wide.coverage IS 'Share of the source that the mask marks, 0 to 1.';
+COMMENT ON COLUMN bench.trial_wide.model IS 'Model card.';
+COMMENT ON COLUMN bench.trial_wide.review_name IS 'What the published review of nine models calls it; NULL: it is not one of them.';
+COMMENT ON COLUMN bench.trial_wide.model_version IS 'Commits of its weights and number format, or what a vendor was asked for; NULL: not known, or not yet noted.';
+COMMENT ON COLUMN bench.trial_wide.trial IS 'Number of the trial, from 1: which of the run''s seeds.';
+COMMENT ON COLUMN bench.trial_wide.seed IS 'Seed that was asked for.';
+COMMENT ON COLUMN bench.trial_wide.imported IS 'True: made elsewhere, and read from files.';
+COMMENT ON COLUMN bench.trial_wide.made_on IS 'Day on which the result was made (UTC); NULL: there is none, or an import did not tell.';
+COMMENT ON COLUMN bench.trial_wide.status IS 'planned (no job yet), queued, running, succeeded, failed, canceled or expired. Imported ones have succeeded.';
+COMMENT ON COLUMN bench.trial_wide.cold IS 'True: the first job of a freshly loaded worker, and slower for that. NULL: never ran here.';
+COMMENT ON COLUMN bench.trial_wide.attempts IS 'How many attempts were opened. Seconds, memory and device are of the newest.';
+COMMENT ON COLUMN bench.trial_wide.queue_wait_s IS 'Seconds between entering the queue and the attempt.';
+COMMENT ON COLUMN bench.trial_wide.gpu_wait_s IS 'Seconds that it waited for the device, ready to run.';
+COMMENT ON COLUMN bench.trial_wide.inference_s IS 'Seconds on the device: what is paid for.';
+COMMENT ON COLUMN bench.trial_wide.total_s IS 'Seconds from submission to the final status.';
+COMMENT ON COLUMN bench.trial_wide.cost_usd IS 'US dollars of all attempts whose cost is known, by the price in force when each started; NULL if none is.';
+COMMENT ON COLUMN bench.trial_wide.cost_unknown_reason IS 'Why the cost of some attempt, or of all, is unknown; NULL: cost_usd is complete.';
+COMMENT ON COLUMN bench.trial_wide.peak_memory_bytes IS 'Most memory in use during inference, bytes; see peak_memory_kind.';
+COMMENT ON COLUMN bench.trial_wide.peak_memory_kind IS 'cuda_allocated, or process_rss on a CPU; NULL: an import did not tell.';
+COMMENT ON COLUMN bench.trial_wide.device_kind IS 'cpu, cuda or api; NULL: never ran here.';
+COMMENT ON COLUMN bench.trial_wide.device_name IS 'Name of the CPU or GPU.';
+COMMENT ON COLUMN bench.trial_wide.torch_version IS 'Version of torch on the worker.';
+COMMENT ON COLUMN bench.trial_wide.diffusers_version IS 'Version of diffusers on the worker.';
+COMMENT ON COLUMN bench.trial_wide.source_width IS 'Width of the source, pixels.';
+COMMENT ON COLUMN bench.trial_wide.source_height IS 'Height of the source, pixels.';
+COMMENT ON COLUMN bench.trial_wide.painted_pixels IS 'Pixels that the model painted: of all windows, in the size it was shown them in.';
+COMMENT ON COLUMN bench.trial_wide.windows IS 'How many windows the model was shown, one after the other.';
+COMMENT ON COLUMN bench.trial_wide.steps IS 'Denoising steps; NULL: the model has none.';
+COMMENT ON COLUMN bench.trial_wide.error_code IS 'Stable code of the newest error.';
+COMMENT ON COLUMN bench.trial_wide.job_id IS 'Its job; NULL: planned, or imported.';
+COMMENT ON COLUMN bench.trial_wide.finished_at IS 'When the job reached a final status.';
+COMMENT ON COLUMN bench.trial_wide.raw_outside_exact IS 'Whether no pixel outside the mask in what the model itself returned has changed; 1 or 0, more is better.';
+COMMENT ON COLUMN bench.trial_wide.raw_outside_mse IS 'Mean squared difference over pixels and channels outside the mask in what the model itself returned; levels², less is better.';
+COMMENT ON COLUMN bench.trial_wide.raw_outside_psnr IS 'Peak signal-to-noise ratio outside the mask in what the model itself returned, of 255 levels; no value if nothing has changed; dB, more is better.';
+COMMENT ON COLUMN bench.trial_wide.raw_outside_ssim IS 'Mean structural similarity outside the mask in what the model itself returned, of windows that lie wholly there; SSIM, more is better.';
+COMMENT ON COLUMN bench.trial_wide.raw_outside_max_difference IS 'The largest change of any channel of any pixel outside the mask in what the model itself returned; levels of 0 to 255, less is better.';
+COMMENT ON COLUMN bench.trial_wide.raw_outside_changed_share IS 'Share of the pixels outside the mask in what the model itself returned that have changed at all; 0 to 1, less is better.';
+COMMENT ON COLUMN bench.trial_wide.raw_outside_delta_e IS 'Mean CIEDE2000 colour difference outside the mask in what the model itself returned; ΔE00, less is better.';
+COMMENT ON COLUMN bench.trial_wide.outside_exact IS 'Whether no pixel outside the edit region in the delivered picture has changed; 1 or 0, more is better.';
+COMMENT ON COLUMN bench.trial_wide.outside_mse IS 'Mean squared difference over pixels and channels outside the edit region in the delivered picture; levels², less is better.';
+COMMENT ON COLUMN bench.trial_wide.outside_psnr IS 'Peak signal-to-noise ratio outside the edit region in the delivered picture, of 255 levels; no value if nothing has changed; dB, more is better.';
+COMMENT ON COLUMN bench.trial_wide.outside_ssim IS 'Mean structural similarity outside the edit region in the delivered picture, of windows that lie wholly there; SSIM, more is better.';
+COMMENT ON COLUMN bench.trial_wide.outside_max_difference IS 'The largest change of any channel of any pixel outside the edit region in the delivered picture; levels of 0 to 255, less is better.';
+COMMENT ON COLUMN bench.trial_wide.outside_changed_share IS 'Share of the pixels outside the edit region in the delivered picture that have changed at all; 0 to 1, less is better.';
+COMMENT ON COLUMN bench.trial_wide.outside_delta_e IS 'Mean CIEDE2000 colour difference outside the edit region in the delivered picture; ΔE00, less is better.';
+COMMENT ON COLUMN bench.trial_wide.seam_ratio IS 'Mean step across the border of the edit region beside that in rings just inside and outside; 1: invisible; ratio, less is better.';
+COMMENT ON COLUMN bench.trial_wide.inside_flatness IS 'Share of the pixels inside the edit region whose 7 x 7 neighbours deviate by less than a level: paint without texture; 0 to 1, neither is better.';
+COMMENT ON COLUMN bench.trial_wide.inside_sharpness_ratio IS 'Variance of the Laplacian inside the edit region divided by that outside; 1: as sharp as the rest of the picture; ratio, neither is better.';
+COMMENT ON COLUMN bench.trial_wide.inside_source_ssim IS 'Structural similarity to the source inside the edit region; 1: nothing was done; SSIM, neither is better.';
+COMMENT ON COLUMN bench.trial_wide.inside_change_mean IS 'Mean absolute change inside the edit region; 0: nothing was done; levels of 0 to 255, neither is better.';
+COMMENT ON COLUMN bench.trial_wide.inside_blank IS 'Whether no channel deviates inside the edit region by two levels: black, grey or one colour; 1 or 0, less is better.';
+COMMENT ON COLUMN bench.trial_wide.inside_deviation IS 'Standard deviation of brightness inside the edit region; near 0: it is blank; levels of 0 to 255, neither is better.';
+COMMENT ON COLUMN bench.trial_wide.truth_object_psnr IS 'Peak signal-to-noise ratio to the ground truth in the object mask; no value if they are the same; dB, more is better.';
+COMMENT ON COLUMN bench.trial_wide.truth_object_ssim IS 'Mean structural similarity to the ground truth in the object mask; SSIM, more is better.';
+COMMENT ON COLUMN bench.trial_wide.truth_object_delta_e IS 'Mean CIEDE2000 colour difference to the ground truth in the object mask; ΔE00, less is better.';
+COMMENT ON COLUMN bench.trial_wide.truth_effect_psnr IS 'Peak signal-to-noise ratio to the ground truth in the effect mask; no value if they are the same; dB, more is better.';
+COMMENT ON COLUMN bench.trial_wide.truth_effect_ssim IS 'Mean structural similarity to the ground truth in the effect mask; SSIM, more is better.';
+COMMENT ON COLUMN bench.trial_wide.truth_effect_delta_e IS 'Mean CIEDE2000 colour difference to the ground truth in the effect mask; ΔE00, less is better.';
+COMMENT ON COLUMN bench.trial_wide.outside_lpips IS 'LPIPS (AlexNet) of the delivered picture to the source, the region left out; LPIPS, less is better.';
+COMMENT ON COLUMN bench.trial_wide.truth_effect_lpips IS 'LPIPS (AlexNet) to the ground truth in the box around the effect mask; LPIPS, less is better.';
+COMMENT ON COLUMN bench.trial_wide.inside_clip_score IS 'CLIP score (ViT-L/14) of a square around the edit region, and the prompt; points, more is better.';
