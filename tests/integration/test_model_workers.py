@@ -16,13 +16,16 @@ import pytest
 pytest.importorskip("torch", reason="comes with the extra 'diffusers'")
 
 from factories import make_image, make_mask
+from inpaint_core.card import ModelCard
 from inpaint_core.catalogue import load_catalogue
+from inpaint_core.errors import CannotDo
 from inpaint_core.settings import Settings, as_environment
 from inpaint_core.status import JobStatus
 from inpaint_db.session import Database
 from inpaint_producer import InpaintClient
 from processes import WorkerProcess
 from sqlalchemy import text
+from tiny import flux, stable_diffusion
 from tiny.flux import write_flux_controlnet, write_flux_fill, write_flux_fill_nf4, write_turbo_lora
 from tiny.flux2 import write_flux2_klein
 from tiny.kandinsky import write_kandinsky
@@ -45,7 +48,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with warnings.catch_warnings(action="ignore"):  # what diffusers says of its own use of itself
         for write in (write_flux_fill_nf4, write_flux_fill, write_flux_controlnet, write_turbo_lora, write_kandinsky,
                       write_sd2, write_sd3, write_sdxl, write_flux2_klein, write_z_image,
-                      write_qwen_image):  # fmt: skip
+                      write_qwen_image, flux.write_redux, flux.write_union, flux.write_ip_adapter,
+                      stable_diffusion.write_ip_adapter, stable_diffusion.write_controlnet_union):  # fmt: skip
             write(root)
     return root
 
@@ -124,6 +128,7 @@ def test_a_model_serves_its_queue(
         again, third = views[2], views[3]
         assert again.output_sha256 == views[0].output_sha256 != third.output_sha256
         _check_cancel(client, model, str(views[0].output_sha256))
+        _check_guides(client, model, str(views[0].output_sha256))
     _check_record(database, model)
 
 
@@ -139,6 +144,36 @@ def _check_cancel(client: InpaintClient, model: str, clean: str) -> None:
     assert view.steps_done is not None and 0 < view.steps_done < _MANY_STEPS
     after = client.submit(source, mask, model=model, prompt="a red chair", seed=7).id
     assert client.wait(after, timeout_s=LONG_S).output_sha256 == clean
+
+
+def _check_guides(client: InpaintClient, model: str, plain: str) -> None:
+    """Reference and control images reach the model, as far as its card says, and change nothing of later jobs."""
+    card, source = load_catalogue()[model], make_image(*SIZES[0])
+    guides: list[dict[str, Any]] = []
+    if card.reference is not None:
+        guides += [{"reference_image": make_image(80, 50, seed=seed)} for seed in (1, 2)]
+    if card.control is not None:
+        lines = [make_image(*source.size, seed=seed) for seed in (3, 4)]
+        guides += [{"control_image": image, "control_type": card.control.types[0]} for image in lines]
+    asked = {"model": model, "prompt": "a red chair", "seed": 7}
+    jobs = [client.submit(source, make_mask(*source.size), **{**asked, **given}).id for given in [*guides, asked]]
+    views = client.wait_many(jobs, timeout_s=LONG_S)
+    assert [view.status for view in views] == [JobStatus.SUCCEEDED] * len(jobs), [v.error_message for v in views]
+    *guided, after = [str(view.output_sha256) for view in views]
+    assert len({*guided, plain}) == len(guides) + 1
+    assert after == plain
+    for refused in _refused(card, make_image(*source.size)):
+        with pytest.raises(CannotDo):
+            client.submit(source, make_mask(*source.size), **asked, **refused)
+
+
+def _refused(card: ModelCard, image: Any) -> Iterator[dict[str, Any]]:
+    if card.reference is None:
+        yield {"reference_image": image}
+    if card.control is None:
+        yield {"control_image": image, "control_type": "canny"}
+    if not card.negative_prompt:
+        yield {"negative_prompt": "a blue chair"}
 
 
 def _check_record(database: Database, model: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from inpaint_worker import memory
 from inpaint_worker.pipelines.weights import read_ahead
 
 
@@ -25,3 +26,20 @@ def test_what_a_card_names_is_read_once(
     read: list[int] = []
     read_ahead(tmp_path, variant, read.append, folders)
     assert sum(read) == total
+
+
+@pytest.mark.parametrize(("available", "total"), [(15, 15), (14, 0), (None, 15)])
+def test_what_memory_does_not_hold_is_not_read_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available: int | None, total: int
+) -> None:
+    (tmp_path / "one.safetensors").write_bytes(bytes(7))
+    (tmp_path / "two.safetensors").write_bytes(bytes(8))
+    monkeypatch.setattr(memory, "available_bytes", lambda: available)
+    read: list[int] = []
+    read_ahead(tmp_path, None, read.append)
+    assert sum(read) == total
+
+
+def test_this_machine_tells_how_much_memory_is_left() -> None:
+    found = memory.available_bytes()
+    assert found is not None and found > 1 << 20

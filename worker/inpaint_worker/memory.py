@@ -8,6 +8,7 @@ from typing import Any
 
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
+_MACHINE = Path("/proc/meminfo")
 
 
 def reset_peak() -> bool:
@@ -34,6 +35,17 @@ def peak_bytes() -> int | None:
     try:
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+def available_bytes() -> int | None:
+    """Memory of this machine that programs could have; None where the kernel does not tell."""
+    try:
+        for line in _MACHINE.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     except OSError:
         pass

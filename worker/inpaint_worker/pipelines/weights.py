@@ -12,6 +12,7 @@ from inpaint_core.errors import WeightsMissing
 from inpaint_core.settings import Settings
 from inpaint_core.weights import Weights
 
+from inpaint_worker import memory
 from inpaint_worker.pipelines.hub_errors import hub_errors
 
 #: What is read of a repository besides its weights. Templates of chats (.jinja) belong to tokenizers; transformers
@@ -120,13 +121,17 @@ def read_ahead(
 ) -> None:
     """Read all weights once, one after the other: loading then finds them in memory instead of seeking on the disk.
 
-    `folders`, `file`: only these of it. Another card may have fetched more of the repository.
+    `folders`, `file`: only these of it. Another card may have fetched more of the repository. Nothing is read where the
+    memory does not hold them all: the last would push out the first before that is loaded.
     """
     wanted = [folder / name for name in folders] or [folder]
     found = {path for part in wanted for name in _of_variant(variant) for path in part.rglob(name)}
-    for path in sorted(found) if file is None else [folder / file]:
-        if not path.is_file():
-            continue  # loading will say so
+    # Loading will say so if one is missing.
+    paths = [path for path in (sorted(found) if file is None else [folder / file]) if path.is_file()]
+    available = memory.available_bytes()
+    if available is not None and sum(path.stat().st_size for path in paths) > available:
+        return
+    for path in paths:
         with path.open("rb") as opened:
             while block := opened.read(_READ_BYTES):
                 told(len(block))
