@@ -106,6 +106,27 @@ class Guided:
         monkeypatch.setattr(pipeline.pipe, "encode_prompt", type(pipeline.pipe).encode_prompt.__get__(pipeline.pipe))
         assert np.array_equal(paint(pipeline, edit), remembered)
 
+    def test_text_is_read_once_for_edits_with_and_without_guides(self, pipeline: DiffusersPipeline) -> None:
+        edit = self.edit(pipeline, prompt="a yellow boat")
+        paint(pipeline, edit)
+        read: list[Any] = []
+        handle = pipeline.pipe.text_encoder_2.register_forward_pre_hook(lambda _model, args: read.append(args))
+        try:
+            paint(pipeline, replace(edit, reference=reference(), control=control()))
+            assert not read
+        finally:
+            handle.remove()
+
+    # Torch's compiler, on being imported.
+    @pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+    def test_its_second_control_net_is_compiled_if_wished(self, root: Path) -> None:
+        for wished in (True, False):
+            fresh = loaded(self.name, root, compile=wished)
+            assert fresh.runtime is not None
+            fresh.load_guide("control", fresh.runtime)
+            net = fresh.pipe.components.get("union") or fresh.pipe.controlnet
+            assert all((block._compiled_call_impl is not None) == wished for block in net.transformer_blocks)
+
     def test_an_exception_from_a_guided_step_leaves_no_trace(self, pipeline: DiffusersPipeline) -> None:
         plain = self.edit(pipeline)
         guided = replace(plain, reference=reference(), control=control())
@@ -137,6 +158,9 @@ class Guided:
         clean = paint(pipeline, plain), paint(pipeline, guided)
         pipeline.pipe.enable_model_cpu_offload(device="cpu")
         try:
+            # Or else both would be on the GPU in an edit that needs no image encoder.
+            before = pipeline.pipe.transformer._hf_hook.prev_module_hook.model
+            assert before is pipeline.pipe.text_encoder_2
             for edit in (guided, plain, guided):
                 assert np.array_equal(paint(pipeline, edit), clean[edit is guided])
         finally:
@@ -221,8 +245,9 @@ class TestFluxControlNetTurbo(TestFluxControlNet):
     more: ClassVar = {"true_guidance": 2}
 
 
-def loaded(name: str, root: Path) -> DiffusersPipeline:
-    pipeline = build_pipeline(small_card(name, SIDE), load_settings(device="cpu", weights_dir=root))
+def loaded(name: str, root: Path, **settings: Any) -> DiffusersPipeline:
+    """The pipeline of a card, with weights from `root`."""
+    pipeline = build_pipeline(small_card(name, SIDE), load_settings(device="cpu", weights_dir=root, **settings))
     assert isinstance(pipeline, DiffusersPipeline)
     pipeline.load()
     return pipeline

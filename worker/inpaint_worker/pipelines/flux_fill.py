@@ -60,7 +60,7 @@ class FluxFill(DiffusersPipeline):
         """See `DiffusersPipeline`. Guides of strength 0 are left out: a token of zeros is still attended to."""
         reference = edit.reference if edit.reference and edit.reference.strength else None
         return {
-            "reference": reference and Image.fromarray(reference.image),
+            "reference": Image.fromarray(reference.image) if reference else None,
             "reference_strength": reference.strength if reference else 0.0,
             "control": control_image(edit.control),
             "prompt": edit.prompt,

@@ -33,13 +33,16 @@ from inpaint_worker.pipelines.flux_union import ControlImage, encoded, guidance
 
 #: What the ControlNet is told. It was trained with 1 to 7; Fill's own 30 would be nothing that it has seen.
 _CONTROL_GUIDANCE = 3.5
+#: What the ControlNet reads as the transformer does.
+_SHARED = ("timestep", "encoder_hidden_states", "pooled_projections", "txt_ids", "img_ids")
 
 
 class GuidedFluxFillPipeline(FluxFillPipeline):  # type: ignore[misc]  # to mypy diffusers is Any
     """diffusers' pipeline; without guides a call is its own, bit for bit. What guides need may come later."""
 
-    # The ControlNet works in every step, and so cannot take turns with the transformer.
-    model_cpu_offload_seq = "text_encoder->text_encoder_2->image_encoder->image_embedder->transformer->vae"
+    # Each part sends back to the CPU the one named before it, and only that: T5 has to stand before the transformer, or
+    # edits without a reference would leave it on the GPU. The ControlNet works in every step, as the transformer does.
+    model_cpu_offload_seq = "image_encoder->image_embedder->text_encoder->text_encoder_2->transformer->vae"
     _optional_components = ["image_encoder", "feature_extractor", "image_embedder", "controlnet"]  # noqa: RUF012
 
     def __init__(
@@ -103,6 +106,7 @@ class GuidedFluxFillPipeline(FluxFillPipeline):  # type: ignore[misc]  # to mypy
 
         diffusers' own pipeline scales both. Here the text stays as it is.
         """
+        seen = self._seen(reference)
         # Just as FluxFillPipeline calls it: a prompt is then remembered for edits with and without a reference.
         words, pooled, _ = self.encode_prompt(
             prompt=prompt,
@@ -114,8 +118,8 @@ class GuidedFluxFillPipeline(FluxFillPipeline):  # type: ignore[misc]  # to mypy
             max_sequence_length=longest,
             lora_scale=None,
         )
-        seen = self._seen(reference).to(words)
-        return {"prompt_embeds": torch.cat([words, seen * strength], dim=1), "pooled_prompt_embeds": pooled}
+        both = torch.cat([words, seen.to(words) * strength], dim=1)
+        return {"prompt_embeds": both, "pooled_prompt_embeds": pooled}
 
     def _seen(self, reference: Image.Image) -> torch.Tensor:
         """A picture of any shape as FLUX reads it: SigLIP sees it as a square."""
@@ -155,7 +159,3 @@ class GuidedFluxFillPipeline(FluxFillPipeline):  # type: ignore[misc]  # to mypy
             yield
         finally:
             handle.remove()
-
-
-#: What the ControlNet reads as the transformer does.
-_SHARED = ("timestep", "encoder_hidden_states", "pooled_projections", "txt_ids", "img_ids")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,9 @@ class FluxInpaintControlNetPipeline(FluxControlNetPipeline):  # type: ignore[mis
     A second ControlNet, `union`, and an IP-Adapter may come later: what is painted without them stays as it was.
     """
 
+    # Each part sends back to the CPU the one named before it, and only that: T5 has to stand before the transformer, or
+    # edits without a reference would leave it on the GPU. In diffusers the image encoder stands between them.
+    model_cpu_offload_seq = "image_encoder->text_encoder->text_encoder_2->transformer->vae"
     _optional_components = ["image_encoder", "feature_extractor", "union"]  # noqa: RUF012
     #: Of `transformer`, for reference images.
     ip_adapter: IpAdapter | None = None
@@ -172,10 +175,9 @@ class FluxInpaintControlNetPipeline(FluxControlNetPipeline):  # type: ignore[mis
 
     def _read(self, prompt: str, longest: int, picture: Image.Image | None) -> _Text:
         device = self._execution_device
-        text = _Text(*self.encode_prompt(prompt, device=device, max_sequence_length=longest))
-        if picture is None:
-            return text
-        return replace(text, seen=self.prepare_ip_adapter_image_embeds(picture, None, device, 1))
+        seen = None if picture is None else self.prepare_ip_adapter_image_embeds(picture, None, device, 1)
+        tokens, pooled, ids = self.encode_prompt(prompt, device=device, max_sequence_length=longest)
+        return _Text(tokens, pooled, ids, seen)
 
     def _condition(
         self, image: Image.Image, mask_image: Image.Image, generator: torch.Generator | None

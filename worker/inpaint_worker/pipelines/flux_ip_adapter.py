@@ -39,7 +39,7 @@ class IpAdapter:
 
         With the adapted processors at strength 0 the arithmetic would be another one than without them.
         """
-        # A tensor: of a plain number, compiled blocks would be compiled anew for each strength.
+        # A tensor: a plain number would be compiled into the blocks, and another would compile them anew.
         scale = torch.tensor(strength)
         for processor in self.adapted.values():
             if _has_weights(processor):
