@@ -35,6 +35,11 @@ def number_format(card: ModelCard) -> str | None:
     return card.dtype
 
 
+def guides(card: ModelCard) -> str:
+    """Which images may guide it, in short."""
+    return ", ".join(name for name, use in (("reference", card.reference), ("control", card.control)) if use)
+
+
 def reference(card: ModelCard) -> str:
     """How it takes a reference image."""
     if card.reference is None:

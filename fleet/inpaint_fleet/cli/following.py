@@ -82,13 +82,18 @@ def check_target(path: Path) -> None:
         raise InvalidRequest(f"The folder {folder} cannot be written to. Choose another place.", path=str(path))
 
 
-def fetch_all(client: InpaintClient, view: JobView, path: Path) -> list[Path]:
-    """Write all outputs of a job: the first to `path`, the second as `-2` beside it, and so on."""
-    return [fetch(client, view, beside(path, number), number=number) for number in range(1, view.outputs + 1)]
+def fetch_all(client: InpaintClient, view: JobView, path: Path, kind: str = "result") -> list[Path]:
+    """Write all outputs of a job: the first to `path`, the second as `-2` beside it, and so on. The region is one."""
+    count = 1 if kind == "region" else view.outputs
+    return [fetch(client, view, beside(path, number), kind, number, quiet=number > 1) for number in range(1, count + 1)]
 
 
-def fetch(client: InpaintClient, view: JobView, path: Path, kind: str = "result", number: int = 1) -> Path:
-    """Write a job's output; the path of the file. A name that ends otherwise than what is stored gets it converted."""
+def fetch(
+    client: InpaintClient, view: JobView, path: Path, kind: str = "result", number: int = 1, *, quiet: bool = False
+) -> Path:
+    """Write a job's output; the path of the file. A name that ends otherwise than what is stored gets it converted,
+    and what that loses is told unless `quiet`.
+    """
     from inpaint_producer.outputs import write_whole
 
     try:
@@ -98,7 +103,7 @@ def fetch(client: InpaintClient, view: JobView, path: Path, kind: str = "result"
         write_whole(path, data)
     except OSError as error:
         raise cannot_write(path, error) from None
-    if loss:
+    if loss and not quiet:
         console.note(loss)
     return path
 

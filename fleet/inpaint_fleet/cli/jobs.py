@@ -93,7 +93,8 @@ def get(job_id: Id, as_json: options.Json = False) -> None:
         ("source", job.source_uri), ("normalised", edit_wording.normalised(job)), ("mask", edit_wording.mask(job)),
         ("reference", edit_wording.reference(job)), ("control", edit_wording.control(job)),
         ("outputs", job.outputs if job.outputs > 1 else None), ("edit", edit_wording.edit(job)),
-        ("edit region", edit_wording.region(job)), ("windows", edit_wording.windows(job)), ("output", job.output_uri), ("kept", edit_wording.exactness(job)),
+        ("edit region", edit_wording.region(job)), ("windows", edit_wording.windows(job)),
+        ("output", job.output_uri), ("kept", edit_wording.exactness(job)),
         ("painted", edit_wording.painted(job)), ("model's own drift", edit_wording.drift(job)),
         *(("warning", sentence) for sentence in job.warnings or ()),
     ]  # fmt: skip
@@ -201,9 +202,9 @@ def download(
         typer.Option(min=1, metavar="N", help="Only output N of several. Default: all; the second as FILE-2."),
     ] = None,
 ) -> None:
-    """Write the output of a job that succeeded to a file. A file in its place is replaced once the new one is whole.
+    """Write the outputs of a job that succeeded to files. A file in their place is replaced once the new one is whole.
 
-    It is written as it is stored, or converted if the name of the file ends otherwise: .png, .jpg, .webp, .avif.
+    They are written as they are stored, or converted if the name of the file ends otherwise: .png, .jpg, .webp, .avif.
     """
     from inpaint_fleet.cli import following
 
@@ -212,10 +213,10 @@ def download(
         following.check_target(output)
         if view.status.is_final:
             following.require_success(view)
-        if number is None and kind == "result":
-            written = following.fetch_all(client, view, output)
+        if number is None:
+            written = following.fetch_all(client, view, output, kind)
         else:
-            written = [following.fetch(client, view, output, kind, number or 1)]
+            written = [following.fetch(client, view, output, kind, number)]
         for path in written:
             console.say(str(path))
 

@@ -34,13 +34,14 @@ def models(
     rows = [
         (
             card.name, card.status, card.device, card_wording.memory(card), card_wording.billions(card),
-            card_wording.area(card.size), card.prompt.value, card.licence, card.summary,
+            card_wording.area(card.size), card.prompt.value, card_wording.guides(card), card.licence, card.summary,
         )
         for card in cards
     ]  # fmt: skip
-    console.table(
-        ("model", "status", "device", "GPU memory", "parameters", "paints at", "prompt", "licence", "summary"), rows
-    )
+    columns = (
+        "model", "status", "device", "GPU memory", "parameters", "paints at", "prompt", "guides", "licence", "summary",
+    )  # fmt: skip
+    console.table(columns, rows)
 
 
 def _catalogue() -> Catalogue:
