@@ -13,92 +13,20 @@ import math
 import struct
 import tomllib
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import bpy
 import numpy as np
 from bpy_extras.object_utils import world_to_camera_view
-from mathutils import Matrix, Vector
+from furniture import place_piece
+from materials import make_materials
+from mathutils import Vector
+from shapes import Point, box, move, sheet
+from textiles import cushion
 
-Values = dict[str, Any]  # what to put into the inputs of a shader node
-Point = tuple[float, float, float]
 Stroke = tuple[list[Point], float]  # 3-D points, brush radius in pixels of a picture 1024 wide
 BACK, RIGHT = 2.5, 2.35  # the back wall's y and the window wall's x, in metres
 ROOM = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
-
-
-def texture(mat: bpy.types.Material, kind: str, settings: Values, mapping: Values) -> bpy.types.Node:
-    """Add a texture node in object space."""
-    nodes, links = mat.node_tree.nodes, mat.node_tree.links
-    made, space = nodes.new(kind), nodes.new("ShaderNodeMapping")
-    for target, values in ((made, settings), (space, mapping)):
-        for key, value in values.items():
-            target.inputs[key].default_value = value
-    links.new(nodes.new("ShaderNodeTexCoord").outputs["Object"], space.inputs["Vector"])
-    links.new(space.outputs[0], made.inputs["Vector"])
-    return made
-
-
-def make_materials() -> None:
-    """Make every material; it is found by its name afterwards."""
-    for name, look in (ROOM["materials"] | ROOM["woods"]).items():
-        mat = bpy.data.materials.new(name)
-        mat.use_nodes = True
-        colour, skin = look["colour"], mat.node_tree.nodes["Principled BSDF"].inputs
-        skin["Base Color"].default_value = (*colour, 1)
-        skin["Roughness"].default_value, skin["Metallic"].default_value = look.get("rough", 0.6), look.get("metal", 0)
-        nodes, links = mat.node_tree.nodes, mat.node_tree.links
-        if "relief" in look:
-            spots = texture(mat, "ShaderNodeTexNoise", {"Scale": look["relief"][0]}, {})
-            bump = nodes.new("ShaderNodeBump")
-            bump.inputs["Strength"].default_value, bump.inputs["Distance"].default_value = look["relief"][1], 0.01
-            links.new(spots.outputs["Fac"], bump.inputs["Height"])
-            links.new(bump.outputs["Normal"], skin["Normal"])
-        if "grain" not in look:
-            continue
-        lines = texture(mat, "ShaderNodeTexNoise", {"Scale": 1, "Detail": 8}, {"Scale": look["grain"]})
-        ramp, mix = nodes.new("ShaderNodeValToRGB"), nodes.new("ShaderNodeMix")
-        ramp.color_ramp.elements[0].position, ramp.color_ramp.elements[1].position = 0.35, 0.65
-        ramp.color_ramp.elements[0].color = (0.66, 0.61, 0.56, 1)
-        mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
-        mix.inputs["Factor"].default_value, mix.inputs["A"].default_value = 0.6, (*colour, 1)
-        links.new(lines.outputs["Fac"], ramp.inputs["Fac"])
-        links.new(ramp.outputs["Color"], mix.inputs["B"])
-        links.new(mix.outputs["Result"], skin["Base Color"])
-        if look.get("planks"):
-            sizes = {"Scale": 1, "Brick Width": 1.5, "Row Height": 0.15, "Mortar Size": 0.002}
-            tones = (("Color1", 0.84), ("Color2", 1.12), ("Mortar", 0.3))
-            shades = {key: (*(tone * c for c in colour), 1) for key, tone in tones}
-            joints = texture(mat, "ShaderNodeTexBrick", sizes | shades, {"Rotation": (0, 0, math.pi / 2)})
-            joints.offset = 0.37
-            links.new(joints.outputs["Color"], mix.inputs["A"])
-
-
-def box(low: Point, high: Point, paint: str, bevel: float = 0) -> None:
-    """Add an axis-aligned box between two corners."""
-    bpy.ops.mesh.primitive_cube_add(size=1, location=[(a + b) / 2 for a, b in zip(low, high, strict=True)])
-    made = bpy.context.object
-    made.scale = [b - a for a, b in zip(low, high, strict=True)]
-    bpy.ops.object.transform_apply(location=False, rotation=False, scale=True)
-    made.data.materials.append(bpy.data.materials[paint])
-    if bevel:
-        edge = made.modifiers.new("bevel", "BEVEL")
-        edge.width, edge.segments = bevel, 3
-
-
-def sheet(shape: Callable[[float, float], Point], paint: str, steps: int) -> bpy.types.Object:
-    """Add a smooth surface given by a function of two numbers from -1 to 1."""
-    axis, row = np.linspace(-1, 1, steps + 1).tolist(), steps + 1
-    starts = [j * row + i for j in range(steps) for i in range(steps)]
-    mesh = bpy.data.meshes.new("sheet")
-    mesh.from_pydata([shape(u, v) for v in axis for u in axis], [], [(k, k + 1, k + row + 1, k + row) for k in starts])
-    mesh.shade_smooth()
-    mesh.materials.append(bpy.data.materials[paint])
-    made = bpy.data.objects.new("sheet", mesh)
-    bpy.context.scene.collection.objects.link(made)
-    return made
 
 
 def build_room() -> None:
@@ -130,32 +58,11 @@ def build_room() -> None:
 def furnish(library: Path) -> None:
     """Put the library's furniture and two cushions in."""
     for piece in ROOM["furniture"]:
-        name, paints = piece["model"], piece["paint"]
-        bpy.ops.object.select_all(action="DESELECT")
-        bpy.ops.wm.obj_import(filepath=str(library / name / f"{name}.obj"))  # leaves what it made selected
-        bpy.context.view_layer.objects.active = bpy.context.selected_objects[0]
-        bpy.ops.object.join()
-        made = bpy.context.object
-        bpy.ops.object.transform_apply(location=True, rotation=True, scale=True)
-        bpy.ops.object.shade_smooth_by_angle(angle=math.radians(40))
-        low, high = np.min(made.bound_box, axis=0), np.max(made.bound_box, axis=0)
-        foot = Vector(((low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]))
-        made.data.transform(Matrix.Scale(piece["height"] / (high[2] - low[2]), 4) @ Matrix.Translation(-foot))
-        made.location, made.rotation_euler = piece["place"], (0, 0, math.radians(piece.get("turn", 0)))
-        for slot in made.material_slots:
-            full = slot.material.name  # Blender adds .001 to a name that is taken
-            paint = paints.get(full) or paints.get(full.split(".")[0])
-            slot.material = bpy.data.materials[paint] if paint else slot.material
-
-    def half(u: float, v: float) -> Point:
-        puff = 0.2 * ((1 - u**4) * (1 - v**4)) ** 0.45
-        return u / 2 * (1 - 0.07 * (1 - v * v) * u * u), puff, v / 2 * (1 - 0.07 * (1 - u * u) * v * v)
-
+        place_piece(library, piece)
     for x, lean, spin, size, paint in ((-0.95, 4, 14, 0.42, "ochre"), (0.06, -3, -12, 0.40, "cream")):
-        for side in (-1, 1):
-            made = sheet(half, paint, 32)
-            made.location, made.scale = (x, 1.93, 0.66), (size, side * size, size)
-            made.rotation_euler = [math.radians(a) for a in (-22, lean, spin)]
+        before = set(bpy.data.objects)
+        cushion(size, [-22, lean, spin], paint)
+        move(set(bpy.data.objects) - before, (x, 1.93, 0.66))
 
 
 def add_unwanted() -> list[Stroke]:
@@ -231,7 +138,7 @@ def main() -> None:
     scene.render.resolution_x, scene.render.resolution_y = width, height
     scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Medium High Contrast"
     scene.view_settings.exposure = 0.7
-    make_materials()
+    make_materials(ROOM["materials"] | ROOM["woods"])
     build_room()
     furnish(options.furniture.resolve())
     strokes = add_unwanted()
