@@ -51,6 +51,16 @@ def live_models(database: Database, live_s: float) -> list[str]:
         return sorted(queue.model for queue in list_queues(connection, live_s=live_s) if queue.workers_ready)
 
 
+def check_run_name(name: str) -> None:
+    """`InvalidRequest` for what no run can be called: files and addresses are named after it."""
+    if not _NAME.fullmatch(name):
+        raise InvalidRequest(
+            f"name {name!r} must be 1 to 100 of a-z, 0-9, dot, hyphen and underscore, beginning with a letter or "
+            "digit.",
+            field="name",
+        )
+
+
 def begin_run(
     wanted: Wanted, version: VersionRow, catalogue: Catalogue, database: Database, *, name: str | None = None
 ) -> Begun:
@@ -58,12 +68,8 @@ def begin_run(
 
     Raises a `RequestError` for what could not be run; then nothing is written.
     """
-    if name is not None and not _NAME.fullmatch(name):
-        raise InvalidRequest(
-            f"name {name!r} must be 1 to 100 of a-z, 0-9, dot, hyphen and underscore, beginning with a letter or "
-            "digit.",
-            field="name",
-        )
+    if name is not None:
+        check_run_name(name)
     with database.read() as connection:
         plan, samples = plan_run(wanted, version, list_samples(connection, version.id), catalogue)
         taken = {run.name for run in list_runs(connection, 1_000_000)}

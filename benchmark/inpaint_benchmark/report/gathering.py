@@ -1,0 +1,98 @@
+"""A report's contents, from the views of schema bench: what a report says, SQL says too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from inpaint_db.dataset_queries import SampleRow, find_version, list_samples
+from inpaint_db.measure_queries import unmeasured
+from inpaint_db.published_queries import PublishedRow, list_published
+from inpaint_db.report_queries import (
+    failure_rows,
+    leaderboard_rows,
+    missing_measures,
+    model_cards,
+    pareto_rows,
+    reproducibility_rows,
+    trial_columns,
+    trial_rows,
+)
+from inpaint_db.run_queries import RunRow
+from sqlalchemy import Connection
+
+from inpaint_benchmark.published import Publication, read_publication
+from inpaint_benchmark.report.cards import models_table
+from inpaint_benchmark.report.contents import Evaluation, Report
+from inpaint_benchmark.report.evaluation import ModelResults, evaluate, published_evaluation, timing
+from inpaint_benchmark.report.ratings import Ratings, ratings_of
+
+
+def gather(
+    connection: Connection,
+    run: RunRow,
+    *,
+    baseline: str | None = None,
+    ratings: Callable[[Connection, RunRow], Ratings] = ratings_of,
+) -> Report:
+    """All that is told of a run. `baseline`: a publication that the database holds, to be shown beside it."""
+    trials = trial_rows(connection, run.id)
+    summaries = leaderboard_rows(connection, run.id)
+    differing = reproducibility_rows(connection, run.id)
+    missing = missing_measures(connection, run.id)
+    results = [
+        ModelResults(summary, _of(trials, summary["model"]), _of(differing, summary["model"]), missing)
+        for summary in summaries
+    ]
+    stars = ratings(connection, run)
+    rows = [evaluate(each, stars) for each in results]
+    publication = None if baseline is None else read_publication(baseline)
+    published = [] if baseline is None else list_published(connection, baseline)
+    checked = [trial["outside_exact"] for trial in trials if trial["outside_exact"] is not None]
+    return Report(
+        run=run,
+        dataset=find_version(connection, run.dataset, run.dataset_version),
+        samples=_samples(connection, run),
+        models=models_table(run.models, model_cards(connection, run.models)),
+        rows=rows if publication is None else _beside(rows, published, publication),
+        timings=[timing(each) for each in results],
+        front=pareto_rows(connection, run.name),
+        failures=failure_rows(connection, run.name),
+        reproducibility=differing,
+        trial_columns=trial_columns(connection),
+        trials=trials,
+        exact=(sum(value == 1 for value in checked), len(checked)),
+        notes=_notes(run, len(unmeasured(connection, run.id))),
+        publication=publication,
+        published=tuple(published),
+    )
+
+
+def _of(rows: Sequence[dict[str, Any]], model: str) -> list[dict[str, Any]]:
+    return [row for row in rows if row["model"] == model]
+
+
+def _samples(connection: Connection, run: RunRow) -> list[SampleRow]:
+    every = list_samples(connection, run.dataset_version_id)
+    return [sample for sample in every if run.samples is None or sample.name in run.samples]
+
+
+def _beside(rows: list[Evaluation], published: list[PublishedRow], publication: Publication) -> list[Evaluation]:
+    """Each model's published numbers under ours, and then those of models that the run has not."""
+    theirs = [published_evaluation(row, publication) for row in published]
+    own = {row.card for row in rows}
+    paired = [each for row in rows for each in (row, *(their for their in theirs if their.card == row.card))]
+    return [*paired, *(their for their in theirs if their.card not in own)]
+
+
+def _notes(run: RunRow, unmeasured_trials: int) -> list[str]:
+    notes = []
+    if run.left:
+        notes.append(f"{run.left:,} of {run.trials:,} trials have not ended: `inpaint bench resume {run.name}`.")
+    if run.failed:
+        notes.append(f"{run.failed:,} of {run.trials:,} trials failed. They count in no mean; see Failures.")
+    if unmeasured_trials:
+        notes.append(f"{unmeasured_trials:,} trials are not measured: `inpaint bench measure {run.name}`.")
+    if not run.trials:
+        notes.append("The run has no trials.")
+    return notes

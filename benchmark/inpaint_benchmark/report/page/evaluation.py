@@ -1,0 +1,82 @@
+"""The review's evaluation on a page: ours, and what was published, told apart at a glance."""
+
+from __future__ import annotations
+
+from inpaint_benchmark.published.tables import EVALUATION_HEAD, MODELS_HEAD
+from inpaint_benchmark.published.tables import evaluation_table as published_evaluation
+from inpaint_benchmark.published.tables import models_table as published_models
+from inpaint_benchmark.report import tables, wording
+from inpaint_benchmark.report.contents import Automatic, Cell, Evaluation, Report
+from inpaint_benchmark.report.criteria import CRITERIA, in_words
+from inpaint_benchmark.report.elements import Child, Markup, element
+from inpaint_benchmark.report.page.parts import prose, scrolling, table
+
+
+def evaluation_table(report: Report) -> Markup:
+    """One row for each model, and for each that was published."""
+    head = [element("th", name, scope="col") for name in tables.EVALUATION_HEAD]
+    drawn = element(
+        "table",
+        element("thead", element("tr", head)),
+        element("tbody", [_row(row, texts) for row, texts in zip(report.rows, tables.evaluation(report), strict=True)]),
+        class_="evaluation",
+    )
+    return scrolling(drawn, "model evaluation")
+
+
+def published_tables(report: Report) -> Child:
+    """Both tables as they were published."""
+    assert report.publication is not None  # noqa: S101  (asked only then)
+    heads = [[name.replace(" <br>", "") for name in head] for head in (EVALUATION_HEAD, MODELS_HEAD)]
+    evaluation = [[cell.strip("*") for cell in row] for row in published_evaluation(report.published)]
+    models = [[cell.strip("`") for cell in row] for row in published_models(report.published)]
+    return [
+        table(heads[0], [list(row) for row in evaluation], caption="Model evaluation, as published"),
+        table(heads[1], [list(row) for row in models], caption="Models, as published"),
+        element("p", prose(report.publication.note), class_="quiet"),
+    ]
+
+
+def _row(row: Evaluation, texts: tables.Row) -> Markup:
+    after = texts[2 + len(CRITERIA) :]
+    return element(
+        "tr",
+        element("th", row.model, scope="row"),
+        element("td", element("span", row.origin_note, class_=f"origin {row.origin}")),
+        [element("td", _cell(row.cells[criterion.name])) for criterion in CRITERIA],
+        [element("td", _figure(text) if isinstance(text, str) else text) for text in after],
+        class_=row.origin,
+    )
+
+
+def _cell(cell: Cell) -> Child:
+    if cell.stars is not None:
+        drawn = wording.stars(cell.stars)
+        return element("span", drawn, class_="stars", title=f"{cell.stars.mean:g} of 4 stars")
+    found = [a for a in cell.automatic if a.estimate is not None]
+    if not found:
+        reasons = {in_words(a.reason or "not_measured"): None for a in cell.automatic}
+        return element("span", wording.NONE, element("small", ", ".join(reasons)), class_="none")
+    return [_automatic(automatic) for automatic in found]
+
+
+def _automatic(automatic: Automatic) -> Markup:
+    estimate, digits = automatic.estimate, automatic.digits
+    assert estimate is not None  # noqa: S101  (see above)
+    ends = None
+    if estimate.low is not None and estimate.high is not None:
+        ends = element("small", f"{estimate.low:.{digits}f}–{estimate.high:.{digits}f}", class_="interval")
+    return element(
+        "div",
+        element("span", "auto", class_="auto", title="automatic metric, not stars"),
+        f" {automatic.label} ",
+        element("b", f"{estimate.value:.{digits}f}"),
+        ends,
+        class_="automatic",
+    )
+
+
+def _figure(text: str) -> Child:
+    """A number with its interval, or a reason, in small behind it."""
+    value, space, rest = text.partition(" (")
+    return [value, element("small", rest.removesuffix(")"), class_="interval")] if space else text
