@@ -200,6 +200,26 @@ def test_steps_are_counted_over_all_windows_of_all_outputs_and_only_upward(
     assert (view.steps_done, view.steps_total, view.outputs) == (6, 6, 3)
 
 
+def test_only_after_the_last_window_of_the_last_output_is_a_job_past_the_device(
+    client: InpaintClient, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered: list[str] = []
+    phase = Attempt.phase
+
+    def noted(attempt: Attempt, name: str, **options: Any) -> Any:
+        entered.append(name)
+        return phase(attempt, name, **options)
+
+    monkeypatch.setattr(Attempt, "phase", noted)
+    job_id = submit(client, FAR, outputs=2)
+    workshop.run(job_id)
+    past = ["composite", "encode", "store"]
+    assert entered[-3:] == past and not set(entered[:-3]) & set(past)
+    assert entered.count("inference") == 4
+    # What is put together and encoded in between still counts as that.
+    assert {"composite_s", "encode_s", "inference_s", "prepare_s"} <= client.get(job_id).seconds.keys()
+
+
 def test_a_cancel_between_two_outputs_ends_all_of_them_and_nothing_is_stored(
     client: InpaintClient, workshop: Workshop, database: Database, store: S3Store
 ) -> None:
