@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     offload: Literal["auto", "never", "always"] = Field(
         "auto", description="Keep only the part of a model on the GPU that works; auto: where it does not fit"
     )
+    tiling: Literal["auto", "never", "always"] = Field(
+        "auto", description="Encode and decode pictures in tiles, which saves memory; auto: where hardly any is left"
+    )
     openai_api_key: SecretStr | None = Field(None, description="Key of OpenAI's API, for models that are reached by it")
     openai_base_url: str = Field(
         "https://api.openai.com/v1", description="Address of OpenAI's API, or of a gateway to it"

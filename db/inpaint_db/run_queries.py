@@ -233,6 +233,6 @@ def _label(held: Mapping[str, Any]) -> str:
     words += [
         str(value) if name in ("dtype", "quantisation") else f"{name} {value}"
         for name, value in sorted(held.items())
-        if name != "weights" and value is not None
+        if name != "weights" and value not in (None, False)
     ]
     return ", ".join(words) or "unknown"

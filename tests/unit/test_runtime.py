@@ -15,6 +15,7 @@ from inpaint_worker.pipelines.gpu_room import Gpu, offloads
 torch = pytest.importorskip("torch", reason="comes with the extra 'diffusers'")
 from inpaint_worker.pipelines.runtime import choose_runtime, gpu_errors  # noqa: E402
 
+NO_SAVERS = {"offload": False, "compile": False, "tiling": False}
 CARDS = load_catalogue()
 FILL, NF4, SD2 = (CARDS[name] for name in ("flux-1-fill-dev", "flux-1-fill-dev-nf4", "stable-diffusion-2-inpainting"))
 
@@ -42,7 +43,7 @@ class TestChoosing:
     def test_a_model_that_fits_is_held_whole_in_its_own_number_format(self, gpu: Any) -> None:
         gpu(42.3, 41.9)
         runtime = choose_runtime(CARDS["flux-1-dev-controlnet-inpainting-beta-turbo"], load_settings())
-        assert runtime.described() == {"device": "cuda", "dtype": "bfloat16", "offload": False, "compile": False}
+        assert runtime.described() == {"device": "cuda", "dtype": "bfloat16", **NO_SAVERS}
 
     @pytest.mark.parametrize("card", [FILL, NF4, SD2], ids=lambda card: card.name)
     def test_one_that_does_not_is_offloaded_quantised_or_not(self, gpu: Any, card: ModelCard) -> None:
@@ -64,6 +65,27 @@ class TestChoosing:
     ) -> None:
         gpu(total, free)
         assert choose_runtime(FILL, load_settings(offload=wish)).offload is offload
+
+    @pytest.mark.parametrize(
+        ("wish", "total", "free", "tiling"),
+        [
+            ("auto", 80, 79, False),
+            ("auto", 39, 30, False),  # offloaded, and 5 GB are left for pictures
+            ("auto", 39, 26, True),  # offloaded, and hardly any
+            ("never", 39, 26, False),
+            ("always", 80, 79, True),
+        ],
+    )
+    def test_pictures_are_tiled_where_hardly_any_memory_is_left(
+        self, gpu: Any, wish: Any, total: float, free: float, tiling: bool
+    ) -> None:
+        gpu(total, free)
+        runtime = choose_runtime(FILL, load_settings(tiling=wish))
+        assert (runtime.tiling, runtime.described()["tiling"]) == (tiling, tiling)
+
+    def test_a_cpu_tiles_only_if_it_is_told_to(self) -> None:
+        assert not choose_runtime(SD2, load_settings(device="cpu")).tiling
+        assert choose_runtime(SD2, load_settings(device="cpu", tiling="always")).tiling
 
     @pytest.mark.parametrize(
         ("wish", "total", "free", "words"),
@@ -108,7 +130,7 @@ class TestChoosing:
     def test_a_cpu_computes_in_single_precision_and_asks_no_gpu(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: pytest.fail("it was asked"))
         runtime = choose_runtime(SD2, load_settings(device="cpu", offload="always"))
-        assert runtime.described() == {"device": "cpu", "dtype": "float32", "offload": False, "compile": False}
+        assert runtime.described() == {"device": "cpu", "dtype": "float32", **NO_SAVERS}
 
     def test_four_bits_stay_in_the_format_that_they_are_computed_in(self) -> None:
         assert choose_runtime(NF4, load_settings(device="cpu")).dtype is torch.bfloat16

@@ -165,7 +165,7 @@ class DiffusersPipeline(ABC):
         mask = Image.fromarray(np.where(edit.region, np.uint8(255), np.uint8(0)))
         with (
             gpu_errors(self.card, loading=not self._is_warm, on_full=self._forget_prompts),
-            Savers(self.pipe, edit.save_memory),
+            Savers(self.pipe, edit.save_memory or self._tiles),
             torch.inference_mode(),
         ):
             self._load_guides(edit)
@@ -187,6 +187,10 @@ class DiffusersPipeline(ABC):
                 raise
         painted: Image.Image = result.images[0]
         return np.asarray(painted.convert("RGB"), np.uint8)
+
+    @property
+    def _tiles(self) -> bool:
+        return self.runtime is not None and self.runtime.tiling
 
     def _load_guides(self, edit: Edit) -> None:
         if edit.reference is not None:

@@ -12,6 +12,8 @@ from inpaint_core.errors import DeviceTooSmall
 _FITS_SHARE = 0.95
 #: What that part needs of the whole, where the card does not say it.
 _OFFLOADED_SHARE = 0.5
+#: With less than this share of the free memory left over, pictures are encoded and decoded in tiles.
+_ROOMY_SHARE = 0.1
 _GB = 1e9
 
 
@@ -24,13 +26,23 @@ class Gpu:
     free_bytes: int
 
 
+def tiles(card: ModelCard, gpu: Gpu, wish: Literal["auto", "never", "always"], *, offload: bool) -> bool:
+    """Whether the autoencoder of `card` works in tiles on `gpu`: what it needs beside the model grows with the picture.
+
+    A job that ran out of memory is tried again in tiles, whatever is wished.
+    """
+    if wish != "auto":
+        return wish == "always"
+    return offload and _part(card) > gpu.free_bytes * (1 - _ROOMY_SHARE)
+
+
 def offloads(card: ModelCard, gpu: Gpu, wish: Literal["auto", "never", "always"]) -> bool:
     """Whether only the part of `card` that works is held on `gpu`: less memory, more time.
 
     `DeviceTooSmall` says what it needs and what there is.
     """
     whole = (card.gpu_memory_gb or 0) * _GB
-    part = (card.offload_memory_gb or (card.gpu_memory_gb or 0) * _OFFLOADED_SHARE) * _GB
+    part = _part(card)
     fits = whole <= gpu.total_bytes * _FITS_SHARE and whole <= gpu.free_bytes
     offload = wish == "always" or (wish == "auto" and not fits)
     if (part if offload else whole) <= gpu.free_bytes:
@@ -49,3 +61,8 @@ def offloads(card: ModelCard, gpu: Gpu, wish: Literal["auto", "never", "always"]
         least_gb=(whole if wish == "never" else part) / _GB,
         have_gb=gpu.total_bytes / _GB,
     )
+
+
+def _part(card: ModelCard) -> float:
+    """Bytes of the part that works, where only that is on the GPU."""
+    return (card.offload_memory_gb or (card.gpu_memory_gb or 0) * _OFFLOADED_SHARE) * _GB

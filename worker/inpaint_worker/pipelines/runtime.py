@@ -14,7 +14,7 @@ from inpaint_core.errors import DeviceTooSmall, GpuContextBroken, GpuOutOfMemory
 from inpaint_core.log import get_logger
 from inpaint_core.settings import Settings
 
-from inpaint_worker.pipelines.gpu_room import Gpu, offloads
+from inpaint_worker.pipelines.gpu_room import Gpu, offloads, tiles
 
 #: What CUDA calls errors after which no call of the process succeeds any more.
 #: Memory that did not suffice, as other libraries than torch say it. The context is sound.
@@ -32,11 +32,13 @@ class Runtime:
     #: Only the part that works is on the GPU: less memory, more time.
     offload: bool
     compile: bool
+    #: Pictures are encoded and decoded in tiles: less memory, and a little other pixels.
+    tiling: bool = False
 
     def described(self) -> dict[str, object]:
         """As it is logged and recorded."""
-        name = str(self.dtype).removeprefix("torch.")
-        return {"device": self.device, "dtype": name, "offload": self.offload, "compile": self.compile}
+        told = {"device": self.device, "dtype": str(self.dtype).removeprefix("torch.")}
+        return {**told, "offload": self.offload, "compile": self.compile, "tiling": self.tiling}
 
 
 def choose_runtime(card: ModelCard, settings: Settings) -> Runtime:
@@ -45,7 +47,7 @@ def choose_runtime(card: ModelCard, settings: Settings) -> Runtime:
     if settings.device == "cpu":
         # Half precision is slower than single on a CPU, and some operations have none.
         single = wanted if card.quantisation else torch.float32
-        return Runtime("cpu", single, offload=False, compile=settings.compile)
+        return Runtime("cpu", single, offload=False, compile=settings.compile, tiling=settings.tiling == "always")
     if not torch.cuda.is_available():
         memory = f" with {card.gpu_memory_gb:g} GB" if card.gpu_memory_gb else ""
         raise DeviceTooSmall(
@@ -54,8 +56,10 @@ def choose_runtime(card: ModelCard, settings: Settings) -> Runtime:
             need_gb=card.gpu_memory_gb,
         )
     free, total = torch.cuda.mem_get_info()
-    offload = offloads(card, Gpu(torch.cuda.get_device_name(), total, free), settings.offload)
-    return Runtime("cuda", wanted, offload=offload, compile=settings.compile)
+    gpu = Gpu(torch.cuda.get_device_name(), total, free)
+    offload = offloads(card, gpu, settings.offload)
+    tiling = tiles(card, gpu, settings.tiling, offload=offload)
+    return Runtime("cuda", wanted, offload=offload, compile=settings.compile, tiling=tiling)
 
 
 @contextlib.contextmanager

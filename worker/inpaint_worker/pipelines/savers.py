@@ -1,4 +1,4 @@
-"""Saving GPU memory in one call, for a job that ran out of it before."""
+"""Saving GPU memory in one call: for a job that ran out of it before, or where hardly any is left over."""
 
 from __future__ import annotations
 
