@@ -11,6 +11,7 @@ import pytest
 from factories import encode, make_image, try_claim
 from gc_scene import AgedStore, Scene
 from guide_scene import CARD, CATALOGUE, Workshop
+from inpaint_core.errors import AccessDenied
 from inpaint_core.settings import Settings
 from inpaint_core.status import JobStatus
 from inpaint_core.storage import ObjectRef, input_ref
@@ -140,3 +141,21 @@ def test_a_submit_with_a_guide_that_was_just_cleaned_uploads_it_again(
     with InpaintClient(settings, catalogue=CATALOGUE) as fresh:
         job_id = submit(fresh, **ROLES["reference"])
         assert guide_of(fresh, job_id, "reference") in scene.stored("inputs/")
+
+
+def test_all_outputs_of_a_past_job_go_and_of_a_kept_one_only_what_another_attempt_left(
+    guided: InpaintClient, scene: Scene, workshop: Workshop
+) -> None:
+    past = submit(guided, outputs=3)
+    workshop.run(past)
+    scene.age(40)
+    kept = submit(guided, outputs=2)
+    workshop.store.error, workshop.store.after = AccessDenied("The keys are not accepted."), 2
+    workshop.run(kept)
+    workshop.run(kept)
+    assert {key.split("/")[2] for key in scene.stored(f"outputs/{kept}/")} == {"1", "2"}
+    scene.clean(**KEPT)
+    assert scene.jobs() == {kept}
+    assert scene.stored("outputs/") == {
+        f"outputs/{kept}/2/{name}" for name in ("result.png", "region.png", "2-result.png")
+    }
