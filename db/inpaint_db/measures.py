@@ -64,7 +64,16 @@ class Measure(Base):
             unique=True,
             postgresql_nulls_not_distinct=True,
         ),
-        Index("ix_measure_trial", "trial_id"),
-        # Most questions are about one metric over many trials; the value is in the index.
-        Index("ix_measure_metric", "metric", "version", "run_id", "model", postgresql_include=["sample_id", "value"]),
+        # The value of a trial: unique, so that views leave out the metrics that a query does not name.
+        Index("ix_measure_trial", "trial_id", "metric", "version", unique=True, postgresql_include=["value"]),
+        # One metric over many trials, and sample by sample: answered from the index alone.
+        Index(
+            "ix_measure_metric",
+            "metric",
+            "version",
+            "run_id",
+            "model",
+            "sample_id",
+            postgresql_include=["trial_id", "value"],
+        ),
     )

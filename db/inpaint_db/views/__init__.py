@@ -13,10 +13,11 @@ from sqlalchemy import Connection, text
 SCHEMA = "bench"
 #: In the order in which they depend on each other.
 VIEWS = (
+    "price_period",
+    "attempt_report",
     "attempt_cost",
     "job_report",
     "current_measure",
-    "sample_measure",
     "bench.trial_wide",
     "bench.leaderboard",
     "bench.reproducibility",

@@ -6,20 +6,19 @@ SELECT p.run, p.model, p.device_kind, p.device_name, p.usd_per_hour, p.usd_per_i
        -- A mean over those alone whose cost is known could be that of the cheap ones.
        CASE WHEN bool_and(p.cost_usd IS NOT NULL) THEN 1000 * sum(p.cost_usd) / sum(p.images) END AS cost_per_1k_usd,
        string_agg(DISTINCT p.cost_unknown_reason, '; ') AS cost_unknown_reason
-  FROM (SELECT r.name AS run, j.model, e.device_kind, e.device_name,
-               CASE WHEN c.usd_per_image IS NULL THEN c.usd_per_hour END AS usd_per_hour, c.usd_per_image,
+  FROM (SELECT r.name AS run, j.model, a.device_kind, a.device_name,
+               CASE WHEN a.usd_per_image IS NULL THEN a.usd_per_hour END AS usd_per_hour, a.usd_per_image,
                j.outputs AS images, a.started_at AS at, a.inference_s,
-               CASE WHEN j.attempt = 1 THEN c.cost_usd
-                    ELSE (SELECT sum(k.cost_usd) FROM attempt_cost k WHERE k.job_id = j.id) END AS cost_usd,
-               CASE WHEN j.attempt = 1 THEN c.cost_unknown_reason
-                    ELSE (SELECT string_agg(DISTINCT k.cost_unknown_reason, '; ') FROM attempt_cost k
-                           WHERE k.job_id = j.id) END AS cost_unknown_reason
+               -- Few have more than one attempt.
+               CASE WHEN j.attempt = 1 THEN a.cost_usd
+                    ELSE (SELECT sum(c.cost_usd) FROM attempt_cost c WHERE c.job_id = j.id) END AS cost_usd,
+               CASE WHEN j.attempt = 1 THEN a.cost_unknown_reason
+                    ELSE (SELECT string_agg(DISTINCT c.cost_unknown_reason, '; ') FROM attempt_cost c
+                           WHERE c.job_id = j.id) END AS cost_unknown_reason
           FROM job j
-          JOIN attempt a ON a.job_id = j.id AND a.number = j.attempt
-          JOIN environment e ON e.id = a.environment_id
-          JOIN attempt_cost c ON c.job_id = a.job_id AND c.attempt = a.number
           LEFT JOIN trial t ON t.job_id = j.id
           LEFT JOIN run r ON r.id = t.run_id
+          JOIN attempt_report a ON a.job_id = j.id AND a.number = j.attempt
          WHERE j.status = 'succeeded'
         UNION ALL
         SELECT r.name, t.model, NULL, t.device_name, NULL, NULL, 1, t.imported_at, t.inference_s, t.cost_usd,

@@ -2,33 +2,73 @@
 -- sample with more results than others counts no more.
 CREATE VIEW bench.leaderboard AS
 SELECT g.*,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'raw_outside_delta_e') AS raw_outside_delta_e,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'raw_outside_psnr') AS raw_outside_psnr,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'seam_ratio') AS seam_ratio,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_effect_psnr') AS truth_effect_psnr,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_effect_ssim') AS truth_effect_ssim,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_effect_delta_e') AS truth_effect_delta_e,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_object_psnr') AS truth_object_psnr,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_object_ssim') AS truth_object_ssim,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'truth_object_delta_e') AS truth_object_delta_e,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'inside_source_ssim') AS inside_source_ssim,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'inside_blank') AS blank_share,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'trials_delta_e_mean') AS trials_delta_e_mean,
-       (SELECT avg(m.value) FROM sample_measure m
-         WHERE m.run_id = g.run_id AND m.model = g.model AND m.metric = 'trials_ssim_mean') AS trials_ssim_mean
-  FROM (SELECT w.run_id, w.run, w.run_created_at, w.dataset, w.dataset_version, w.model, w.review_name,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'raw_outside_delta_e' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'raw_outside_delta_e' AND k.current)
+                GROUP BY v.sample_id) s) AS raw_outside_delta_e,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'raw_outside_psnr' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'raw_outside_psnr' AND k.current)
+                GROUP BY v.sample_id) s) AS raw_outside_psnr,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'seam_ratio' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'seam_ratio' AND k.current)
+                GROUP BY v.sample_id) s) AS seam_ratio,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'truth_effect_psnr' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'truth_effect_psnr' AND k.current)
+                GROUP BY v.sample_id) s) AS truth_effect_psnr,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'truth_effect_ssim' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'truth_effect_ssim' AND k.current)
+                GROUP BY v.sample_id) s) AS truth_effect_ssim,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'truth_effect_delta_e' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'truth_effect_delta_e' AND k.current)
+                GROUP BY v.sample_id) s) AS truth_effect_delta_e,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'truth_object_psnr' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'truth_object_psnr' AND k.current)
+                GROUP BY v.sample_id) s) AS truth_object_psnr,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'truth_object_ssim' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'truth_object_ssim' AND k.current)
+                GROUP BY v.sample_id) s) AS truth_object_ssim,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'truth_object_delta_e' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'truth_object_delta_e' AND k.current)
+                GROUP BY v.sample_id) s) AS truth_object_delta_e,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'inside_source_ssim' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'inside_source_ssim' AND k.current)
+                GROUP BY v.sample_id) s) AS inside_source_ssim,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'inside_blank' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'inside_blank' AND k.current)
+                GROUP BY v.sample_id) s) AS blank_share,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'trials_delta_e_mean' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'trials_delta_e_mean' AND k.current)
+                GROUP BY v.sample_id) s) AS trials_delta_e_mean,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'trials_ssim_mean' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'trials_ssim_mean' AND k.current)
+                GROUP BY v.sample_id) s) AS trials_ssim_mean
+  FROM (SELECT w.run_id, w.run, min(w.run_created_at) AS run_created_at, min(w.dataset) AS dataset,
+               min(w.dataset_version) AS dataset_version, w.model, min(w.review_name) AS review_name,
                string_agg(DISTINCT w.model_version, ' | ') AS model_version, bool_or(w.imported) AS imported,
                count(*) AS trials,
                count(*) FILTER (WHERE w.status = 'succeeded') AS succeeded,
@@ -52,7 +92,7 @@ SELECT g.*,
                avg(w.painted_pixels)::float8 AS painted_pixels,
                string_agg(DISTINCT w.device_name, ' | ') AS device
           FROM bench.trial_wide w
-         GROUP BY w.run_id, w.run, w.run_created_at, w.dataset, w.dataset_version, w.model, w.review_name) g;
+         GROUP BY w.run_id, w.run, w.model) g;
 
 COMMENT ON VIEW bench.leaderboard IS 'One row per run and model: what succeeded, seconds, dollars, memory, and means of the chief metrics, over trials of a sample first and then over samples.';
 COMMENT ON COLUMN bench.leaderboard.run_id IS 'Id of the run.';

@@ -1,68 +1,134 @@
--- One row per trial with all that is known of it. Each measure and the cost is a subquery of its own, so that a query
--- pays only for the columns that it names.
+-- One row per trial with all that is known of it. Each measure is looked up on its own, so that a query pays only for
+-- the columns that it names, and after ORDER BY ... LIMIT only for the rows that are left.
 CREATE VIEW bench.trial_wide AS
 SELECT t.id AS trial_id, t.run_id, r.name AS run, r.created_at AS run_created_at, d.dataset,
        d.version AS dataset_version, t.sample_id, s.name AS sample, s.tags AS sample_tags, s.coverage,
-       t.model, m.card->>'review_name' AS review_name, v.label AS model_version,
+       t.model, m.card->>'review_name' AS review_name, h.label AS model_version,
        t.number AS trial, t.seed, t.imported_at IS NOT NULL AS imported,
-       coalesce(t.made_on, (j.finished_at AT TIME ZONE 'UTC')::date) AS made_on,
+       coalesce(t.made_on, CASE WHEN j.status = 'succeeded' THEN (j.finished_at AT TIME ZONE 'UTC')::date END)
+         AS made_on,
        CASE WHEN t.imported_at IS NOT NULL THEN 'succeeded' ELSE coalesce(j.status, 'planned') END AS status,
        a.first_after_load AS cold, j.attempt AS attempts, a.queue_wait_s, a.gpu_wait_s,
        coalesce(t.inference_s, a.inference_s) AS inference_s,
        extract(epoch FROM j.finished_at - j.submitted_at)::float8 AS total_s,
        CASE WHEN t.imported_at IS NOT NULL THEN t.cost_usd
-            ELSE (SELECT sum(c.cost_usd) FROM attempt_cost c WHERE c.job_id = t.job_id) END AS cost_usd,
+            -- Few have more than one attempt.
+            WHEN j.attempt > 1 THEN (SELECT sum(c.cost_usd) FROM attempt_cost c WHERE c.job_id = t.job_id)
+            ELSE a.cost_usd END AS cost_usd,
        CASE WHEN t.imported_at IS NOT NULL THEN CASE WHEN t.cost_usd IS NULL THEN 'not told by the import' END
             WHEN a.job_id IS NULL THEN 'never ran'
-            ELSE (SELECT string_agg(DISTINCT c.cost_unknown_reason, '; ') FROM attempt_cost c
-                   WHERE c.job_id = t.job_id) END AS cost_unknown_reason,
+            WHEN j.attempt > 1 THEN (SELECT string_agg(DISTINCT c.cost_unknown_reason, '; ') FROM attempt_cost c
+                                      WHERE c.job_id = t.job_id)
+            ELSE a.cost_unknown_reason END AS cost_unknown_reason,
        coalesce(t.peak_memory_bytes, a.peak_memory_bytes) AS peak_memory_bytes, a.peak_memory_kind,
-       e.device_kind, coalesce(t.device_name, e.device_name) AS device_name,
-       e.packages->>'torch' AS torch_version, e.packages->>'diffusers' AS diffusers_version,
+       a.device_kind, coalesce(t.device_name, a.device_name) AS device_name,
+       a.packages->>'torch' AS torch_version, a.packages->>'diffusers' AS diffusers_version,
        s.width AS source_width, s.height AS source_height,
-       (SELECT sum((w->'size'->>0)::int8 * (w->'size'->>1)::int8) FROM jsonb_array_elements(a.windows) w)::int8
-         AS painted_pixels,
+       -- Most have one window.
+       CASE jsonb_array_length(a.windows)
+         WHEN 1 THEN (a.windows #>> '{0,size,0}')::int8 * (a.windows #>> '{0,size,1}')::int8
+         ELSE (SELECT sum((w #>> '{size,0}')::int8 * (w #>> '{size,1}')::int8) FROM jsonb_array_elements(a.windows) w)
+       END::int8 AS painted_pixels,
        jsonb_array_length(a.windows) AS windows, (a.parameters->>'steps')::float8::int4 AS steps,
        j.error_code, t.job_id, j.finished_at,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_exact') AS raw_outside_exact,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_mse') AS raw_outside_mse,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_psnr') AS raw_outside_psnr,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_ssim') AS raw_outside_ssim,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_max_difference') AS raw_outside_max_difference,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_changed_share') AS raw_outside_changed_share,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'raw_outside_delta_e') AS raw_outside_delta_e,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_exact') AS outside_exact,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_mse') AS outside_mse,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_psnr') AS outside_psnr,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_ssim') AS outside_ssim,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_max_difference') AS outside_max_difference,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_changed_share') AS outside_changed_share,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_delta_e') AS outside_delta_e,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'seam_ratio') AS seam_ratio,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_flatness') AS inside_flatness,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_sharpness_ratio') AS inside_sharpness_ratio,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_source_ssim') AS inside_source_ssim,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_change_mean') AS inside_change_mean,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_blank') AS inside_blank,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_deviation') AS inside_deviation,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_object_psnr') AS truth_object_psnr,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_object_ssim') AS truth_object_ssim,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_object_delta_e') AS truth_object_delta_e,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_effect_psnr') AS truth_effect_psnr,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_effect_ssim') AS truth_effect_ssim,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_effect_delta_e') AS truth_effect_delta_e,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'outside_lpips') AS outside_lpips,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'truth_effect_lpips') AS truth_effect_lpips,
-       (SELECT c.value FROM current_measure c WHERE c.trial_id = t.id AND c.metric = 'inside_clip_score') AS inside_clip_score
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'raw_outside_exact'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'raw_outside_exact' AND k.current))
+         AS raw_outside_exact,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'raw_outside_mse'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'raw_outside_mse' AND k.current))
+         AS raw_outside_mse,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'raw_outside_psnr'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'raw_outside_psnr' AND k.current))
+         AS raw_outside_psnr,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'raw_outside_ssim'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'raw_outside_ssim' AND k.current))
+         AS raw_outside_ssim,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'raw_outside_max_difference'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'raw_outside_max_difference' AND k.current))
+         AS raw_outside_max_difference,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'raw_outside_changed_share'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'raw_outside_changed_share' AND k.current))
+         AS raw_outside_changed_share,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'raw_outside_delta_e'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'raw_outside_delta_e' AND k.current))
+         AS raw_outside_delta_e,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'outside_exact'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'outside_exact' AND k.current))
+         AS outside_exact,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'outside_mse'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'outside_mse' AND k.current))
+         AS outside_mse,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'outside_psnr'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'outside_psnr' AND k.current))
+         AS outside_psnr,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'outside_ssim'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'outside_ssim' AND k.current))
+         AS outside_ssim,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'outside_max_difference'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'outside_max_difference' AND k.current))
+         AS outside_max_difference,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'outside_changed_share'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'outside_changed_share' AND k.current))
+         AS outside_changed_share,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'outside_delta_e'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'outside_delta_e' AND k.current))
+         AS outside_delta_e,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'seam_ratio'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'seam_ratio' AND k.current))
+         AS seam_ratio,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'inside_flatness'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'inside_flatness' AND k.current))
+         AS inside_flatness,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'inside_sharpness_ratio'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'inside_sharpness_ratio' AND k.current))
+         AS inside_sharpness_ratio,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'inside_source_ssim'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'inside_source_ssim' AND k.current))
+         AS inside_source_ssim,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'inside_change_mean'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'inside_change_mean' AND k.current))
+         AS inside_change_mean,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'inside_blank'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'inside_blank' AND k.current))
+         AS inside_blank,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'inside_deviation'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'inside_deviation' AND k.current))
+         AS inside_deviation,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'truth_object_psnr'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'truth_object_psnr' AND k.current))
+         AS truth_object_psnr,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'truth_object_ssim'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'truth_object_ssim' AND k.current))
+         AS truth_object_ssim,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'truth_object_delta_e'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'truth_object_delta_e' AND k.current))
+         AS truth_object_delta_e,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'truth_effect_psnr'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'truth_effect_psnr' AND k.current))
+         AS truth_effect_psnr,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'truth_effect_ssim'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'truth_effect_ssim' AND k.current))
+         AS truth_effect_ssim,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'truth_effect_delta_e'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'truth_effect_delta_e' AND k.current))
+         AS truth_effect_delta_e,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'outside_lpips'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'outside_lpips' AND k.current))
+         AS outside_lpips,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'truth_effect_lpips'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'truth_effect_lpips' AND k.current))
+         AS truth_effect_lpips,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'inside_clip_score'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'inside_clip_score' AND k.current))
+         AS inside_clip_score
   FROM trial t
   JOIN run r ON r.id = t.run_id
   JOIN dataset_version d ON d.id = r.dataset_version_id
   JOIN sample s ON s.id = t.sample_id
   JOIN model m ON m.name = t.model
-  LEFT JOIN model_version v ON v.id = t.model_version_id
+  LEFT JOIN model_version h ON h.id = t.model_version_id
   LEFT JOIN job j ON j.id = t.job_id
-  LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempt
-  LEFT JOIN environment e ON e.id = a.environment_id;
+  LEFT JOIN attempt_report a ON a.job_id = j.id AND a.number = j.attempt;
 
 COMMENT ON VIEW bench.trial_wide IS 'One row per trial of a benchmark run, measured or not, with all that is known of it.';
 COMMENT ON COLUMN bench.trial_wide.trial_id IS 'Id of the trial.';
