@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from factories import LIMITS, encode, make_image, sideways
-from inpaint_core.edit import EditOptions, MaskShapes
+from inpaint_core.edit import EditOptions, Fit, MaskShapes
 from inpaint_core.errors import ControlMismatch, FormatRefused, ImageTooLarge, TooManyFrames, UnreadableImage
 from inpaint_core.images import Limits
 from inpaint_core.size import SizeRule
@@ -20,6 +20,7 @@ from inpaint_worker.geometry.guides import open_control, open_reference
 from pictures import FORMS, make_picture
 from PIL import Image
 from pngs import GREY, RGBA, write_png
+from profiles import rgb_profile, scanner_profile
 
 Array = npt.NDArray[Any]
 RNG = np.random.default_rng(7)
@@ -80,6 +81,17 @@ def test_a_photo_that_lies_on_its_side_is_turned_upright_before_its_shape_is_loo
         assert np.abs(found.astype(int) - np.asarray(image)).mean() < 12
     with pytest.raises(ControlMismatch, match="The control image is 48x32 pixels and the source 32x48"):
         open_control(data, (H, W), LIMITS)
+
+
+@pytest.mark.parametrize("profile", ["a wide one", "that of a scanner"])
+def test_guides_with_a_colour_profile_are_seen_in_the_colours_that_a_source_with_it_is_seen_in(profile: str) -> None:
+    icc = rgb_profile() if profile == "a wide one" else scanner_profile()
+    data = encode(make_image(W, H), icc_profile=icc)
+    shapes = MaskShapes(boxes=((10, 10, 20, 20),))
+    image, _ = open_canvas(data, shapes, EditOptions(fit=Fit.WHOLE), SizeRule(), LIMITS).show(0)
+    assert not np.array_equal(image, np.asarray(make_image(W, H)))
+    assert np.array_equal(open_reference(data, LIMITS), image)
+    assert np.array_equal(open_control(data, (W, H), LIMITS), image)
 
 
 # --- sizes ------------------------------------------------------------------------------------------------------------
