@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ from inpaint_core.status import WorkerState
 from inpaint_core.storage import ObjectRef
 from inpaint_db.presence import EnvironmentFacts, WorkerIdentity, register_worker, set_worker_state
 from inpaint_db.session import Database
+from inpaint_producer import InpaintClient
 from inpaint_worker.heartbeat import Heartbeat
 from inpaint_worker.intake import Intake
 from inpaint_worker.pipelines import Edit
@@ -28,6 +30,7 @@ from inpaint_worker.resident import Resident
 from inpaint_worker.task import JobRunner
 from slow_worker import CARD as SLOW
 from sqlalchemy import text
+from stored import objects
 
 CARD = ModelCard.model_validate(
     SLOW.model_dump()
@@ -163,3 +166,24 @@ def register(connection: Any, card: ModelCard) -> WorkerIdentity:
     worker = register_worker(connection, card, facts, host="testhost", pid=1, version="0")
     set_worker_state(connection, worker.id, WorkerState.READY)
     return worker
+
+
+def submit(client: InpaintClient, mask: Any = BOX, **fields: Any) -> UUID:
+    return client.submit(SOURCE, mask, model=CARD.name, **fields).id
+
+
+def output_rows(database: Database, job_id: UUID) -> list[Any]:
+    with database.read() as connection:
+        statement = text("SELECT * FROM output WHERE job_id = :id ORDER BY number, kind")
+        return list(connection.execute(statement, {"id": job_id}).all())
+
+
+def is_whole(database: Database, store: S3Store, job_id: UUID, attempt: int = 1) -> None:
+    """Every object of the bucket's outputs is in a row and is what the row says; all are of one attempt."""
+    found = output_rows(database, job_id)
+    assert {row.attempt for row in found} == {attempt}
+    for row in found:
+        data = store.get(ObjectRef.parse(row.uri), 1 << 24)
+        assert (hashlib.sha256(data).hexdigest(), len(data)) == (row.sha256, row.size_bytes)
+    mine = {key for key in objects(store) if key.startswith(f"outputs/{job_id}/{attempt}/")}
+    assert mine == {ObjectRef.parse(row.uri).key for row in found}

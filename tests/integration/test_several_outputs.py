@@ -1,36 +1,26 @@
-"""Jobs of several outputs: seeds, names, progress, cost; a cancel, an outage and a crash between two of them."""
+"""Jobs of several outputs: seeds, names, formats, and what is told of their seconds and their cost."""
 
 from __future__ import annotations
 
-import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import numpy as np
 import pytest
-from guide_scene import BOX, CARD, CATALOGUE, FAR, SIZE, SOURCE, Workshop
-from inpaint_core.errors import AccessDenied, GpuOutOfMemory, InvalidRequest, JobFailed, StorageUnavailable
+from guide_scene import CARD, CATALOGUE, FAR, SIZE, SOURCE, Workshop, is_whole, output_rows, submit
+from inpaint_core.errors import InvalidRequest, JobFailed
 from inpaint_core.job import MAX_SEED
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
 from inpaint_core.status import JobStatus
 from inpaint_core.storage import ObjectRef
 from inpaint_db.prices import set_hourly, set_per_image
-from inpaint_db.queries import job_outputs
 from inpaint_db.session import Database
 from inpaint_producer import InpaintClient
-from inpaint_producer.relay import Relay
-from inpaint_worker.attempt import Attempt, Stop
 from PIL import Image
-from slow_jobs import SHORT_LEASE, attempts, ended, on_device, until
-from slow_jobs import submit as submit_slow
-from slow_worker import STEP_S, SlowWorker
 from sqlalchemy import text
-from stored import objects
 
 INSIDE = (slice(200, 300), slice(300, 420))
 
@@ -49,27 +39,6 @@ def workshop(settings: Settings, database: Database) -> Iterator[Workshop]:
     workshop.heartbeat.stop()
 
 
-def submit(client: InpaintClient, mask: Any = BOX, **fields: Any) -> UUID:
-    return client.submit(SOURCE, mask, model=CARD.name, **fields).id
-
-
-def rows(database: Database, job_id: UUID) -> list[Any]:
-    with database.read() as connection:
-        statement = text("SELECT * FROM output WHERE job_id = :id ORDER BY number, kind")
-        return list(connection.execute(statement, {"id": job_id}).all())
-
-
-def is_whole(database: Database, store: S3Store, job_id: UUID, attempt: int = 1) -> None:
-    """Every object of the bucket's outputs is in a row and is what the row says; all are of one attempt."""
-    found = rows(database, job_id)
-    assert {row.attempt for row in found} == {attempt}
-    for row in found:
-        data = store.get(ObjectRef.parse(row.uri), 1 << 24)
-        assert (hashlib.sha256(data).hexdigest(), len(data)) == (row.sha256, row.size_bytes)
-    mine = {key for key in objects(store) if key.startswith(f"outputs/{job_id}/{attempt}/")}
-    assert mine == {ObjectRef.parse(row.uri).key for row in found}
-
-
 # --- seeds and names --------------------------------------------------------------------------------------------------
 
 
@@ -81,7 +50,7 @@ def test_each_output_has_the_next_seed_which_begins_anew_after_the_highest(
     workshop.run(job_id)
     wanted = [(seed + number) % 2**32 for number in range(4)]
     assert [edit.seed for edit in workshop.painter.seen] == wanted
-    results = [row for row in rows(database, job_id) if row.kind == "result"]
+    results = [row for row in output_rows(database, job_id) if row.kind == "result"]
     assert [(row.number, row.seed) for row in results] == list(enumerate(wanted, start=1))
     for number, each in enumerate(wanted, start=1):
         found = np.asarray(client.result(job_id, number=number))
@@ -101,7 +70,7 @@ def test_raw_images_of_all_windows_of_all_outputs_are_kept_apart_and_the_region_
 ) -> None:
     job_id = submit(client, FAR, seed=10, outputs=3, edit={"keep_raw": True})
     workshop.run(job_id)
-    kinds = [(row.number, row.kind) for row in rows(database, job_id)]
+    kinds = [(row.number, row.kind) for row in output_rows(database, job_id)]
     assert kinds == [
         (1, "raw"), (1, "raw-2"), (1, "region"), (1, "result"),
         (2, "raw"), (2, "raw-2"), (2, "result"), (3, "raw"), (3, "raw-2"), (3, "result"),
@@ -153,7 +122,7 @@ def test_outputs_in_other_formats_are_all_in_that_format(
 ) -> None:
     job_id = submit(client, seed=100, outputs=2, edit={"format": kind, "keep_raw": True})
     workshop.run(job_id)
-    results = [row for row in rows(database, job_id) if row.kind == "result"]
+    results = [row for row in output_rows(database, job_id) if row.kind == "result"]
     assert [row.format for row in results] == [kind.upper()] * 2
     assert [row.exact for row in results] == [False, False]
     assert [ObjectRef.parse(row.uri).key.rsplit("/")[-1] for row in results] == [
@@ -179,165 +148,6 @@ def test_outputs_of_a_transparent_mask_and_a_feather_are_each_made_from_the_sour
     assert client.result_bytes(first) != client.result_bytes(second)
 
 
-# --- how it goes on ---------------------------------------------------------------------------------------------------
-
-
-def test_steps_are_counted_over_all_windows_of_all_outputs_and_only_upward(
-    client: InpaintClient, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[tuple[int, int]] = []
-    step = Attempt.step
-
-    def noted(attempt: Attempt, done: int, total: int) -> None:
-        told.append((done, total))
-        step(attempt, done, total)
-
-    monkeypatch.setattr(Attempt, "step", noted)
-    job_id = submit(client, FAR, outputs=3)
-    workshop.run(job_id)
-    assert told == [(done, 6) for call in range(6) for done in (call, call + 1)]
-    view = client.get(job_id)
-    assert (view.steps_done, view.steps_total, view.outputs) == (6, 6, 3)
-
-
-def test_only_after_the_last_window_of_the_last_output_is_a_job_past_the_device(
-    client: InpaintClient, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    entered: list[str] = []
-    phase = Attempt.phase
-
-    def noted(attempt: Attempt, name: str, **options: Any) -> Any:
-        entered.append(name)
-        return phase(attempt, name, **options)
-
-    monkeypatch.setattr(Attempt, "phase", noted)
-    job_id = submit(client, FAR, outputs=2)
-    workshop.run(job_id)
-    past = ["composite", "encode", "store"]
-    assert entered[-3:] == past and not set(entered[:-3]) & set(past)
-    assert entered.count("inference") == 4
-    # What is put together and encoded in between still counts as that.
-    assert {"composite_s", "encode_s", "inference_s", "prepare_s"} <= client.get(job_id).seconds.keys()
-
-
-def test_a_cancel_between_two_outputs_ends_all_of_them_and_nothing_is_stored(
-    client: InpaintClient, workshop: Workshop, database: Database, store: S3Store
-) -> None:
-    job_id = submit(client, outputs=3)
-
-    def cancel(calls: int) -> None:
-        if calls == 1:
-            assert client.cancel(job_id) is JobStatus.RUNNING
-            workshop.until_told_to_stop()
-
-    workshop.painter.before_each = cancel
-    workshop.run(job_id)
-    assert client.get(job_id).status is JobStatus.CANCELED
-    assert len(workshop.painter.seen) == 1 and rows(database, job_id) == []
-    assert not [key for key in objects(store) if key.startswith("outputs/")]
-
-
-def test_a_worker_that_drains_between_two_outputs_gives_the_job_back(
-    client: InpaintClient, workshop: Workshop, database: Database
-) -> None:
-    job_id = submit(client, outputs=3)
-
-    def drain(calls: int) -> None:
-        if calls == 1:
-            [attempt] = workshop.heartbeat.running()
-            assert not attempt.is_past_device
-            attempt.stop(Stop.DRAINED)
-
-    workshop.painter.before_each = drain
-    workshop.run(job_id)
-    assert attempts(database, job_id) == [(1, "released")]
-    workshop.painter.before_each = lambda calls: None
-    workshop.run(job_id)
-    assert client.get(job_id).status is JobStatus.SUCCEEDED
-    assert attempts(database, job_id) == [(1, "released"), (2, "succeeded")]
-
-
-@pytest.mark.parametrize("after", [0, 3, 5])
-def test_a_store_that_is_away_amid_the_objects_gets_the_rest_when_it_is_back(
-    client: InpaintClient, workshop: Workshop, database: Database, store: S3Store, after: int
-) -> None:
-    job_id = submit(client, outputs=3, edit={"keep_raw": True})
-    workshop.store.error, workshop.store.after = StorageUnavailable("The store does not answer."), after
-    workshop.run(job_id)
-    assert client.get(job_id).status is JobStatus.SUCCEEDED and len(workshop.painter.seen) == 3
-    is_whole(database, store, job_id)
-
-
-def test_after_a_refusal_amid_them_the_next_attempt_stores_all_of_its_own(
-    client: InpaintClient, workshop: Workshop, database: Database, store: S3Store
-) -> None:
-    job_id = submit(client, seed=3, outputs=3)
-    workshop.store.error, workshop.store.after = AccessDenied("The keys are not accepted."), 2
-    workshop.run(job_id)
-    assert client.get(job_id).status is JobStatus.QUEUED and rows(database, job_id) == []
-    workshop.run(job_id)
-    assert attempts(database, job_id) == [(1, "released"), (2, "succeeded")]
-    assert [edit.seed for edit in workshop.painter.seen] == [3, 4, 5, 3, 4, 5]
-    is_whole(database, store, job_id, attempt=2)
-    for number in (1, 2, 3):
-        assert f"/{job_id}/2/" in str(job_outputs_of(database, job_id, number)["result"])
-
-
-def job_outputs_of(database: Database, job_id: UUID, number: int) -> dict[str, str]:
-    with database.read() as connection:
-        return job_outputs(connection, job_id, number)
-
-
-def test_a_model_that_fails_on_the_second_output_leaves_no_first(
-    client: InpaintClient, workshop: Workshop, database: Database, store: S3Store
-) -> None:
-    job_id = submit(client, outputs=2)
-
-    def fail(calls: int) -> None:
-        if calls == 1:
-            raise RuntimeError("the model library is unhappy")
-
-    workshop.painter.before_each = fail
-    workshop.run(job_id)
-    view = client.get(job_id)
-    assert (view.status, view.failures) == (JobStatus.QUEUED, 1)
-    assert rows(database, job_id) == [] and not [key for key in objects(store) if key.startswith("outputs/")]
-
-
-def test_all_outputs_of_the_attempt_after_a_lack_of_memory_save_it(client: InpaintClient, workshop: Workshop) -> None:
-    job_id = submit(client, outputs=2)
-
-    def run_out(calls: int) -> None:
-        if calls == 1:
-            raise GpuOutOfMemory
-
-    workshop.painter.before_each = run_out
-    workshop.run(job_id)
-    workshop.painter.before_each = lambda calls: None
-    workshop.run(job_id)
-    assert client.get(job_id).status is JobStatus.SUCCEEDED
-    assert [edit.save_memory for edit in workshop.painter.seen] == [False, True, True]
-
-
-def test_a_worker_that_is_killed_after_the_first_output_leaves_nothing_half_done(
-    start_slow: Callable[..., SlowWorker], slow_client: InpaintClient, relay: Relay, database: Database, store: S3Store
-) -> None:
-    first = start_slow(**SHORT_LEASE)
-    job_id = submit_slow(slow_client, "sleep 1", seed=7, outputs=3)
-    steps = 3 * int(1 / STEP_S)
-    view = until(slow_client, job_id, lambda view: on_device(view) and (view.steps_done or 0) > steps / 3)
-    assert view.steps_total == steps
-    first.kill()
-    assert rows(database, job_id) == [] and not [key for key in objects(store) if key.startswith("outputs/")]
-    start_slow(**SHORT_LEASE)
-    view = until(slow_client, job_id, ended, relay)
-    assert view.status is JobStatus.SUCCEEDED and (view.steps_done, view.steps_total) == (steps, steps)
-    assert attempts(database, job_id) == [(1, "lost"), (2, "succeeded")]
-    is_whole(database, store, job_id, attempt=2)
-    seeds = [(row.number, row.seed) for row in rows(database, job_id) if row.kind == "result"]
-    assert seeds == [(1, 7), (2, 8), (3, 9)]
-
-
 # --- what is told of them ---------------------------------------------------------------------------------------------
 
 
@@ -353,7 +163,7 @@ def test_seconds_and_cost_are_of_all_outputs_and_the_rest_of_the_first(
     with database.begin() as connection:
         report = connection.execute(text("SELECT * FROM job_report")).mappings().one()
         set_per_image(connection, CARD.name, 0.02, valid_from=datetime.now(UTC) - timedelta(days=1))
-    first = rows(database, job_id)[1]
+    first = output_rows(database, job_id)[1]
     assert first.kind == "result" and report["output_uri"] == first.uri
     assert (report["outputs"], report["with_reference"], report["control_type"]) == (3, False, None)
     assert report["inside_change_mean"] == first.inside_change_mean
@@ -388,6 +198,6 @@ def test_with_one_output_everything_is_called_what_it_was(
 ) -> None:
     job_id = submit(client, FAR, edit={"keep_raw": True})
     workshop.run(job_id)
-    names = {ObjectRef.parse(row.uri).key.rsplit("/")[-1] for row in rows(database, job_id)}
+    names = {ObjectRef.parse(row.uri).key.rsplit("/")[-1] for row in output_rows(database, job_id)}
     assert names == {"result.png", "region.png", "raw.png", "raw-2.png"}
-    assert {row.number for row in rows(database, job_id)} == {1}
+    assert {row.number for row in output_rows(database, job_id)} == {1}
