@@ -40,7 +40,7 @@ def create_views(connection: Connection) -> None:
     for name in VIEWS:
         file = resources.files(__name__).joinpath(name.replace(".", "/") + ".sql")
         # Without parameters, so that a % is a %.
-        connection.execution_options(no_parameters=True).exec_driver_sql(file.read_text(encoding="utf-8"))
+        connection.exec_driver_sql(file.read_text(encoding="utf-8"), execution_options={"no_parameters": True})
 
 
 def drop_views(connection: Connection) -> None:

@@ -97,6 +97,57 @@ def query(
         console.table(answer.columns, [[_text(value) for value in row] for row in answer.rows])
 
 
+@app.command("grant-analyst")
+def grant_analyst(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The role in Postgres; it is made if there is none.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password of a new role from stdin instead of asking.")
+    ] = False,
+    group: Annotated[
+        bool, typer.Option("--group", help="Make it a role that cannot log in, to be granted to people's own.")
+    ] = False,
+) -> None:
+    """Let a role of Postgres read the views of the schema bench, and nothing else.
+
+    No jobs, prompts or addresses of objects. Running it again changes nothing. A role that is there keeps its password.
+    """
+    from inpaint_core.errors import InvalidRequest
+    from inpaint_core.settings import load_settings
+    from inpaint_db import analysts
+    from inpaint_db.session import Database
+
+    if password_stdin and group:
+        raise InvalidRequest("A role that cannot log in needs no password: choose one of --password-stdin and --group.")
+    with Database(load_settings(), application="inpaint-grant") as database:
+        with database.read() as connection:
+            there = analysts.role_exists(connection, name)
+        if there and (password_stdin or group):
+            raise InvalidRequest(f"The role {name} is there already, and stays what it is. Leave the option out.")
+        password = None if there or group else _new_password(from_stdin=password_stdin)
+        with database.begin() as connection:
+            analysts.grant_analyst(connection, name, password=password)
+    what = "was there" if there else "a new group" if group else "new"
+    console.say(f"{name} ({what}) may read the views of the schema bench, for at most 30 s a query.")
+
+
+def _new_password(*, from_stdin: bool) -> str:
+    import getpass
+
+    from inpaint_core.errors import InvalidRequest
+
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        password = getpass.getpass("Password of the new role: ")
+        if getpass.getpass("The same again: ") != password:
+            raise InvalidRequest("The two passwords differ.")
+    else:
+        raise InvalidRequest("A new role needs a password: pipe it in with --password-stdin, or use --group.")
+    if len(password) < 8:
+        raise InvalidRequest("A password has at least 8 characters.")
+    return password
+
+
 @contextlib.contextmanager
 def _known_revision(revision: str) -> Iterator[None]:
     from alembic.util import CommandError
