@@ -10,7 +10,7 @@ from inpaint_benchmark.published.publication import read_publication
 
 def import_published(connection: Connection, source: str) -> list[PublishedRow]:
     """Write what the package holds of a publication in place of what is there; its rows."""
-    replace_published(connection, source, _rows(source))
+    replace_published(connection, source, rows_of(source))
     return list_published(connection, source)
 
 
@@ -22,7 +22,8 @@ def ensure_published(connection: Connection, source: str) -> list[PublishedRow]:
     return found if there.issuperset(m.model for m in publication.models) else import_published(connection, source)
 
 
-def _rows(source: str) -> list[PublishedRow]:
+def rows_of(source: str) -> list[PublishedRow]:
+    """What the package holds of a publication, as rows."""
     publication = read_publication(source)
     return [
         PublishedRow(

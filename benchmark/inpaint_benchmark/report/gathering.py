@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,6 +46,7 @@ def gather(
         for summary in summaries
     ]
     stars = ratings(connection, run)
+    samples = _samples(connection, run)
     rows = [evaluate(each, stars) for each in results]
     publication = None if baseline is None else read_publication(baseline)
     published = [] if baseline is None else list_published(connection, baseline)
@@ -52,7 +54,7 @@ def gather(
     return Report(
         run=run,
         dataset=find_version(connection, run.dataset, run.dataset_version),
-        samples=_samples(connection, run),
+        samples=samples,
         models=models_table(run.models, model_cards(connection, run.models)),
         rows=rows if publication is None else _beside(rows, published, publication),
         timings=[timing(each) for each in results],
@@ -62,7 +64,7 @@ def gather(
         trial_columns=trial_columns(connection),
         trials=trials,
         exact=(sum(value == 1 for value in checked), len(checked)),
-        notes=_notes(run, len(unmeasured(connection, run.id))),
+        notes=[*_notes(run, len(unmeasured(connection, run.id))), *_lacking(run, samples, trials)],
         publication=publication,
         published=tuple(published),
     )
@@ -96,3 +98,12 @@ def _notes(run: RunRow, unmeasured_trials: int) -> list[str]:
     if not run.trials:
         notes.append("The run has no trials.")
     return notes
+
+
+def _lacking(run: RunRow, samples: Sequence[SampleRow], trials: Sequence[dict[str, Any]]) -> list[str]:
+    """Of an import: the samples that somebody had fewer results of than of others."""
+    found = Counter(trial["sample"] for trial in trials)
+    fewer = [sample.name for sample in samples if found[sample.name] < len(run.seeds) * len(run.models)]
+    if not run.imported or not fewer:
+        return []
+    return [f"There are fewer than {len(run.seeds)} results, or none, of {', '.join(fewer)}."]

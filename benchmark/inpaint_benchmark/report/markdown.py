@@ -23,7 +23,9 @@ def markdown(report: Report, pictures: PictureFiles | None = None) -> str:
     parts += ["## Models", _table(MODELS_HEAD, [_escaped(row) for row in tables.models(report)])]
     evaluation = [_escaped(row, first="*") for row in tables.evaluation(report)]
     parts += ["## Model evaluation", _table(tables.EVALUATION_HEAD, evaluation)]
-    parts += ["\n".join(f"- {_legend(line)}" for line in tables.legend(report))]
+    legend = tables.legend(report)
+    parts += [text for name, text in legend if not name]
+    parts += ["\n".join(f"- **{name}**: {text}" for name, text in legend if name)]
     if pictures is not None:
         parts += [*_pictures(pictures.plots), "## Results", *_pictures(pictures.results)]
         parts += ["## Reproducibility", *_pictures(pictures.deviations)]
@@ -42,10 +44,6 @@ def escape(text: str) -> str:
 
 def _notes(notes: Iterable[str]) -> list[str]:
     return [f"> {note}" for note in notes]
-
-
-def _legend(line: tuple[str, str]) -> str:
-    return f"**{line[0]}**: {line[1]}" if line[0] else line[1]
 
 
 def _escaped(row: Sequence[str | list[str]], first: str = "`") -> list[str]:

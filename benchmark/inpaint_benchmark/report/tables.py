@@ -91,7 +91,7 @@ def timing(report: Report) -> list[Row]:
                 each.model,
                 each.device or NONE,
                 f"{each.warm_trials:,}",
-                NONE if mean is None else wording.interval(mean, significant(mean.value), low, high),
+                NONE if mean is None else wording.interval(significant(mean.value), low, high),
                 _seconds(each.median_s),
                 _seconds(each.p95_s),
                 f"{each.cold_trials:,}",

@@ -21,9 +21,9 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{value:,.{max(0, places)}f}"
 
 
-def interval(estimate: Estimate, text: str, low: str | None, high: str | None) -> str:
-    """The value with its interval behind it, where it has one: 26.5 (25.1–27.9)."""
-    if estimate.low is None or low is None or high is None:
+def interval(text: str, low: str | None, high: str | None) -> str:
+    """The value with its interval behind it, where it has one that differs: 26.5 (25.1–27.9)."""
+    if low is None or high is None or low == high == text:
         return text
     return f"{text} ({low}–{high})"
 
@@ -34,7 +34,7 @@ def metric(automatic: Automatic) -> str:
     if found is None:
         return f"{NONE} ({in_words(automatic.reason or 'not_measured')})"
     low, high = (None if end is None else f"{end:.{automatic.digits}f}" for end in (found.low, found.high))
-    return f"auto {automatic.label} {interval(found, f'{found.value:.{automatic.digits}f}', low, high)}"
+    return f"auto {automatic.label} {interval(f'{found.value:.{automatic.digits}f}', low, high)}"
 
 
 def stars(given: Stars) -> str:
@@ -78,7 +78,7 @@ def _figure(found: Estimate | None, reason: str | None, digits: int) -> str:
     if not found.trials:  # as it was published
         return f"{found.value:g}"
     low, high = (None if end is None else significant(end, digits) for end in (found.low, found.high))
-    return interval(found, significant(found.value, digits), low, high)
+    return interval(significant(found.value, digits), low, high)
 
 
 def pixels(value: float | None) -> str:

@@ -54,7 +54,7 @@ def make_album(report: Report, finished: Sequence[Measurable], pictures: Picture
     samples = report.samples[:MOST_SAMPLES]
     models = report.run.models
     columns = 2 + max((t["trial"] for t in report.trials), default=0) + 1 + 1
-    side = _side(len(samples) * (1 + len(models) * columns))
+    side = make_side(len(samples) * (1 + len(models) * columns))
     by_cell: dict[tuple[str, UUID], list[Measurable]] = {}
     for trial in finished:
         by_cell.setdefault((trial.model, trial.sample_id), []).append(trial)
@@ -77,7 +77,8 @@ def make_album(report: Report, finished: Sequence[Measurable], pictures: Picture
     return album
 
 
-def _side(count: int) -> int:
+def make_side(count: int) -> int:
+    """How large so many pictures may be: the longer side, pixels."""
     low, high = _SIDES
     return min(high, max(low, math.isqrt(int(_BUDGET / max(1, count) / _BYTES_PER_PIXEL))))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inpaint_benchmark.published.tables import EVALUATION_HEAD, MODELS_HEAD
+from inpaint_benchmark.published.tables import EVALUATION_HEAD, MODELS_HEAD, MOST_STARS
 from inpaint_benchmark.published.tables import evaluation_table as published_evaluation
 from inpaint_benchmark.published.tables import models_table as published_models
 from inpaint_benchmark.report import tables, wording
@@ -28,7 +28,7 @@ def published_tables(report: Report) -> Child:
     """Both tables as they were published."""
     assert report.publication is not None  # noqa: S101  (asked only then)
     heads = [[name.replace(" <br>", "") for name in head] for head in (EVALUATION_HEAD, MODELS_HEAD)]
-    evaluation = [[cell.strip("*") for cell in row] for row in published_evaluation(report.published)]
+    evaluation = [[c.strip("*").replace("⭐", "★") for c in row] for row in published_evaluation(report.published)]
     models = [[cell.strip("`") for cell in row] for row in published_models(report.published)]
     return [
         table(heads[0], [list(row) for row in evaluation], caption="Model evaluation, as published"),
@@ -42,17 +42,26 @@ def _row(row: Evaluation, texts: tables.Row) -> Markup:
     return element(
         "tr",
         element("th", row.model, scope="row"),
-        element("td", element("span", row.origin_note, class_=f"origin {row.origin}")),
+        element(
+            "td", element("span", row.origin, class_=f"origin {row.origin}"), _small(_rest(row)) if _rest(row) else None
+        ),
         [element("td", _cell(row.cells[criterion.name])) for criterion in CRITERIA],
         [element("td", _figure(text) if isinstance(text, str) else text) for text in after],
         class_=row.origin,
     )
 
 
+def _rest(row: Evaluation) -> str:
+    """What is known of the origin beyond its kind."""
+    return row.origin_note.removeprefix(row.origin).strip(", ").removeprefix("(").removesuffix(")")
+
+
 def _cell(cell: Cell) -> Child:
     if cell.stars is not None:
-        drawn = wording.stars(cell.stars)
-        return element("span", drawn, class_="stars", title=f"{cell.stars.mean:g} of 4 stars")
+        said = f"{cell.stars.mean:.2g} of {MOST_STARS} stars"
+        # No emoji: a machine without a font for them shows boxes.
+        drawn, *mean = wording.stars(cell.stars).replace("⭐", "★").split(" ", 1)
+        return [element("span", drawn, class_="stars", role="img", aria_label=said, title=said), map(_small, mean)]
     found = [a for a in cell.automatic if a.estimate is not None]
     if not found:
         reasons = {in_words(a.reason or "not_measured"): None for a in cell.automatic}
@@ -63,15 +72,15 @@ def _cell(cell: Cell) -> Child:
 def _automatic(automatic: Automatic) -> Markup:
     estimate, digits = automatic.estimate, automatic.digits
     assert estimate is not None  # noqa: S101  (see above)
-    ends = None
-    if estimate.low is not None and estimate.high is not None:
-        ends = element("small", f"{estimate.low:.{digits}f}–{estimate.high:.{digits}f}", class_="interval")
+    value, low, high = (
+        None if end is None else f"{end:.{digits}f}" for end in (estimate.value, estimate.low, estimate.high)
+    )
     return element(
         "div",
         element("span", "auto", class_="auto", title="automatic metric, not stars"),
         f" {automatic.label} ",
-        element("b", f"{estimate.value:.{digits}f}"),
-        ends,
+        element("b", value),
+        _small(f"{low}–{high}") if low is not None and (low, high) != (value, value) else None,
         class_="automatic",
     )
 
@@ -79,4 +88,8 @@ def _automatic(automatic: Automatic) -> Markup:
 def _figure(text: str) -> Child:
     """A number with its interval, or a reason, in small behind it."""
     value, space, rest = text.partition(" (")
-    return [value, element("small", rest.removesuffix(")"), class_="interval")] if space else text
+    return [value, _small(rest.removesuffix(")"))] if space else text
+
+
+def _small(text: str) -> Markup:
+    return element("small", text, class_="interval")

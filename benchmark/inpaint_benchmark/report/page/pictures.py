@@ -40,6 +40,7 @@ def results(report: Report, album: Album) -> Child:
                 element("summary", element("code", model)),
                 [_strip(strip) for strip in pictures.results],
                 open=number < _OPEN,
+                style=f"--columns: {max((len(strip.panels) for strip in pictures.results), default=1)}",
             )
             for number, (model, pictures) in enumerate(album.models.items())
         ],
@@ -99,7 +100,7 @@ def _strip(strip: Strip) -> Markup:
 def _deviation(panel: Panel, row: dict[str, object] | None) -> Markup:
     number = None if row is None else row["trials_delta_e_mean"]
     said = NONE if not isinstance(number, float) else f"mean ΔE00 {number:.2f}"
-    return element("figure", _picture(panel), element("figcaption", element("b", panel.title), f" {said}"))
+    return element("figure", _picture(panel), element("figcaption", element("b", panel.title), element("div", said)))
 
 
 def _picture(panel: Panel) -> Markup:

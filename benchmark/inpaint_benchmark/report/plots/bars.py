@@ -10,8 +10,8 @@ from inpaint_benchmark.report.plots.canvas import canvas, line, text, text_width
 from inpaint_benchmark.report.plots.scale import Scale, scale_for
 from inpaint_benchmark.report.wording import significant
 
-_WIDTH = 720.0
-_TOP, _BOTTOM, _RIGHT = 8.0, 44.0, 12.0
+_WIDTH = 640.0
+_TOP, _BOTTOM, _SIDE = 8.0, 44.0, 24.0
 _NAME, _BAR, _GAP = 18.0, 15.0, 10.0
 
 
@@ -39,13 +39,13 @@ def bars(rows: Sequence[BarRow], unit: str, title: str) -> Markup:
     """`unit` is the label of the axis. Longer is more: of time and money, worse."""
     ends = [end for row in rows for bar in row.bars for end in (bar.value, bar.high) if end is not None]
     room = max((text_width(_said(bar)) for row in rows for bar in row.bars), default=0)
-    scale = scale_for(ends or [1.0], _RIGHT, _WIDTH - _RIGHT - room - 12, from_zero=True)
+    scale = scale_for(ends or [1.0], _SIDE, _WIDTH - _SIDE - room - 12, from_zero=True)
     parts: list[Markup] = []
     top = _TOP
     for row in rows:
-        name = [text(row.name, _RIGHT, top + 13)]
+        name = [text(row.name, _SIDE, top + 13)]
         if not row.bars:
-            name.append(text(f"– {row.missing}", _RIGHT + text_width(row.name) + 8, top + 13, "quiet"))
+            name.append(text(f"– {row.missing}", _SIDE + text_width(row.name) + 8, top + 13, "quiet"))
         parts += name
         top += _NAME
         for bar in row.bars:
@@ -81,7 +81,7 @@ def _said(bar: Bar) -> str:
 
 def _axis(scale: Scale, top: float, unit: str) -> list[Markup]:
     parts = []
-    for tick in scale.ticks(6):
+    for tick, mark in scale.marks(6):
         place = scale.place(tick)
-        parts += [line(place, _TOP, place, top, "grid"), text(f"{tick:g}", place, top + 16, "quiet", "middle")]
+        parts += [line(place, _TOP, place, top, "grid"), text(mark, place, top + 16, "quiet", "middle")]
     return [*parts, line(scale.begin, top, scale.end, top, "axis"), text(unit, scale.begin, top + 36)]

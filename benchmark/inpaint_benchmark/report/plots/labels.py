@@ -44,9 +44,14 @@ class Area:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
 
-def place_labels(points: Sequence[tuple[float, float]], texts: Sequence[str], sheet: Area) -> list[Area]:
-    """Where each label lies: as near to its point as there is room. With no room at all, labels do overlap."""
-    taken = [Area(x - POINT, y - POINT, x + POINT, y + POINT) for x, y in points]
+def place_labels(
+    points: Sequence[tuple[float, float]], texts: Sequence[str], sheet: Area, lines: Sequence[Area] = ()
+) -> list[Area]:
+    """Where each label lies: as near to its point as there is room beside labels, points and `lines`.
+
+    With no room at all, labels do overlap.
+    """
+    taken = [*lines, *(Area(x - POINT, y - POINT, x + POINT, y + POINT) for x, y in points)]
     # Those in the middle of a crowd have the fewest places left, and choose first.
     order = sorted(range(len(points)), key=lambda i: sum(_distance(points[i], other) for other in points))
     found: dict[int, Area] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 #: Values further apart than this are drawn by their logarithm: else all but the largest would lie at the edge.
 _LOGARITHMIC_FROM = 20
@@ -28,6 +29,13 @@ class Scale:
             else (self.low, self.high, value)
         )
         return self.begin + (value - low) / (high - low) * (self.end - self.begin)
+
+    def marks(self, about: int = 5) -> list[tuple[float, str]]:
+        """Round values with their texts, as many digits as tell them apart."""
+        found = self.ticks(about)
+        steps = [b - a for a, b in pairwise(found)]
+        digits = max(0, -math.floor(math.log10(min(steps)) + 1e-9)) if steps and not self.logarithmic else None
+        return [(tick, f"{tick:,.{digits}f}" if digits is not None else f"{tick:,.10g}") for tick in found]
 
     def ticks(self, about: int = 5) -> list[float]:
         """Round values between `low` and `high`."""

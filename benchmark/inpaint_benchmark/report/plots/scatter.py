@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from inpaint_benchmark.report.elements import Markup, element
 from inpaint_benchmark.report.plots.canvas import FONT, canvas, line, text
@@ -12,7 +13,7 @@ from inpaint_benchmark.report.plots.labels import Area, place_labels
 from inpaint_benchmark.report.plots.scale import Scale, scale_for
 from inpaint_benchmark.report.wording import significant
 
-_WIDTH, _HEIGHT = 720.0, 420.0
+_WIDTH, _HEIGHT = 640.0, 420.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70.0, 20.0, 16.0, 56.0
 _RADIUS = 6.0
 
@@ -37,13 +38,19 @@ def scatter(points: Sequence[Point], across: str, up: str, title: str) -> Markup
     y = scale_for(ends, _HEIGHT - _BOTTOM, _TOP)
     places = [(x.place(p.x), y.place(p.y)) for p in points]
     sheet = Area(_LEFT + 2, _TOP, _WIDTH - _RIGHT, _HEIGHT - _BOTTOM)
-    labels = place_labels(places, [p.name for p in points], sheet)
+    front = _front(points, x, y)
+    lines = [
+        Area(px - 2, y.place(p.high), px + 2, y.place(p.low))
+        for p, (px, _) in zip(points, places, strict=True)
+        if p.low is not None and p.high is not None
+    ]
+    labels = place_labels(places, [p.name for p in points], sheet, [*lines, *_along(front)])
     return canvas(
         _WIDTH,
         _HEIGHT,
         title,
         _axes(x, y, across, up),
-        _front(points, x, y),
+        element("path", d=_path(front), class_="front") if len(front) > 1 else None,
         [
             line(px, y.place(p.low), px, y.place(p.high), "whisker")
             for p, (px, _) in zip(points, places, strict=True)
@@ -65,15 +72,12 @@ def scatter(points: Sequence[Point], across: str, up: str, title: str) -> Markup
 def _axes(x: Scale, y: Scale, across: str, up: str) -> list[Markup]:
     floor = _HEIGHT - _BOTTOM
     parts = []
-    for tick in x.ticks(6):
+    for tick, mark in x.marks(6):
         place = x.place(tick)
-        parts += [line(place, _TOP, place, floor, "grid"), text(_mark(tick), place, floor + 18, "quiet", "middle")]
-    for tick in y.ticks(5):
+        parts += [line(place, _TOP, place, floor, "grid"), text(mark, place, floor + 18, "quiet", "middle")]
+    for tick, mark in y.marks(5):
         place = y.place(tick)
-        parts += [
-            line(_LEFT, place, _WIDTH - _RIGHT, place, "grid"),
-            text(_mark(tick), _LEFT - 8, place + 4, "quiet", "end"),
-        ]
+        parts += [line(_LEFT, place, _WIDTH - _RIGHT, place, "grid"), text(mark, _LEFT - 8, place + 4, "quiet", "end")]
     middle = (_TOP + floor) / 2
     return [
         *parts,
@@ -85,26 +89,30 @@ def _axes(x: Scale, y: Scale, across: str, up: str) -> list[Markup]:
     ]  # fmt: skip
 
 
-def _mark(value: float) -> str:
-    """A number at a mark, without zeros that say nothing."""
-    if value == 0:
-        return "0"
-    digits = 2 - math.floor(math.log10(abs(value)))
-    shown = f"{value:,.{max(0, digits)}f}"
-    return shown.rstrip("0").rstrip(".") if "." in shown else shown
-
-
-def _front(points: Sequence[Point], x: Scale, y: Scale) -> Markup | None:
-    """Steps from the cheapest to the best."""
+def _front(points: Sequence[Point], x: Scale, y: Scale) -> list[tuple[float, float]]:
+    """Corners of the steps from the cheapest to the best."""
     best: list[Point] = []
     for point in sorted((p for p in points if p.on_front), key=lambda p: (p.x, -p.y)):
         if not best or point.y > best[-1].y:
             best.append(point)
-    if len(best) < 2:
-        return None
-    path = f"M{x.place(best[0].x):.1f} {y.place(best[0].y):.1f}"
-    path += "".join(f" H{x.place(p.x):.1f} V{y.place(p.y):.1f}" for p in best[1:])
-    return element("path", d=path, class_="front")
+    corners: list[tuple[float, float]] = []
+    for point in best:
+        if corners:
+            corners.append((x.place(point.x), corners[-1][1]))
+        corners.append((x.place(point.x), y.place(point.y)))
+    return corners
+
+
+def _path(corners: Sequence[tuple[float, float]]) -> str:
+    return "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in corners)
+
+
+def _along(corners: Sequence[tuple[float, float]]) -> list[Area]:
+    """What the steps take of the sheet."""
+    return [
+        Area(min(a[0], b[0]) - 2, min(a[1], b[1]) - 2, max(a[0], b[0]) + 2, max(a[1], b[1]) + 2)
+        for a, b in pairwise(corners)
+    ]
 
 
 def _leader(point: tuple[float, float], label: Area) -> Markup | None:
