@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up down status test lint types unit pipelines integration acceptance packaging docker-check chaos chaos-baseline soak bench-demo bench-geometry bench-queue \
+.PHONY: help demo up down status test lint types unit pipelines integration acceptance packaging docker-check chaos chaos-baseline soak bench-demo bench-geometry bench-history bench-queue \
 	pictures format schema clean
 
 help:  ## Show what there is to make
@@ -83,6 +83,9 @@ bench-geometry: $(VENV)/.developer  ## Measure decoding, fitting, compositing, e
 
 bench-demo: $(VENV)/.developer  ## The whole benchmark with small models, ending in a report (DATASET=FILE: of your own)
 	@PYTHONPATH=tests $(BIN)/python tests/bench_demo.py $(if $(DATASET),--dataset $(DATASET))
+
+bench-history: $(VENV)/.developer  ## Measure the views for analysts over 100,000 trials
+	@$(BIN)/inpaint bench history
 
 bench-queue: $(VENV)/.developer  ## Measure submitting, per-job overhead and the idle time between jobs
 	@$(BIN)/inpaint bench queue

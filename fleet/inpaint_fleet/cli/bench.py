@@ -50,6 +50,32 @@ def queue(
         console.document(found)
 
 
+@app.command("history")
+def history(
+    trials: Annotated[int, typer.Option(min=1, help="So many made-up trials; a tenth takes a tenth of the time.")] = (
+        100_000
+    ),
+    json_: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
+) -> None:
+    """Measure how quickly the views of `bench` answer over years of trials, on a database of its own.
+
+    Filling it takes some minutes and gigabytes; it is removed afterwards.
+    """
+    import tempfile
+
+    from inpaint_benchmark.history.report import measure_history
+    from inpaint_db.migrate import upgrade
+
+    from inpaint_fleet.cli import console
+    from inpaint_fleet.local.servers import LocalServers
+
+    with tempfile.TemporaryDirectory(prefix="inpaint-bench-") as folder, LocalServers(Path(folder)) as settings:
+        upgrade(settings)
+        found = measure_history(settings, console.tell if json_ else console.say, trials)
+    if json_:
+        console.document(found)
+
+
 @app.command("geometry")
 def geometry(
     quick: Annotated[bool, typer.Option("--quick", help="Small and noisy: only to see that it works.")] = False,
