@@ -10,9 +10,13 @@ from inpaint_benchmark.report.wording import NONE, significant
 
 Row = list[str | list[str]]
 
+#: Head of the column that says whether numbers are ours.
+ORIGIN = "Numbers"
+#: Of the one that says how many trials have a result.
+RESULTS = "Results"
 EVALUATION_HEAD = (
     "Model",
-    "Numbers",
+    ORIGIN,
     *(criterion.title for criterion in CRITERIA),
     "GPU memory (GB)",
     "Inference time (s/image)",
@@ -20,7 +24,7 @@ EVALUATION_HEAD = (
     "Steps",
     "Pixels",
     "GPU",
-    "Results",
+    RESULTS,
 )
 TIMING_HEAD = ("Model", "Device", "Warm trials", "Mean (s)", "Median (s)", "95th percentile (s)", "Cold trials",
                "Cold, mean (s)")  # fmt: skip
@@ -33,7 +37,7 @@ _INTERVALS = (
     "over samples."
 )
 _TIME = (
-    "seconds on the device per image, mean of warm trials. Cost: mean cost of a result, cold ones and retries "
+    "Seconds on the device per image, mean of warm trials. Cost: mean cost of a result, cold ones and retries "
     "included, times 1,000, by the price in force when it was made."
 )
 MODELS_HEAD = PUBLISHED_MODELS_HEAD
@@ -124,16 +128,16 @@ def legend(report: Report) -> list[tuple[str, str]]:
         *((f"{criterion.title}, automatic", criterion.legend) for criterion in CRITERIA),
         ("Intervals", _INTERVALS),
         ("Inference time", _TIME),
-        ("Pixels", "what the model painted per image: of all windows, at the size it was shown them in."),
+        ("Pixels", "What the model painted per image: of all windows, at the size it was shown them in."),
     ]
     if checked:
         lines.append(
             ("Delivered pictures", f"{exact:,} of {checked:,} are the source, bit for bit, outside of the edit region.")
         )
     if report.run.imported:
-        lines.append(("Imported", "made elsewhere, and read from files; seconds and cost are as their importer said."))
+        lines.append(("Imported", "Made elsewhere, and read from files; seconds and cost are as their importer said."))
     if report.publication is not None:
-        lines.append(("Published", f"numbers of others, never mixed with ours. {report.publication.note}"))
+        lines.append(("Published", f"Numbers of others, never mixed with ours. {report.publication.note}"))
     return lines
 
 

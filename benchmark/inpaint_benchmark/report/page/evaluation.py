@@ -11,10 +11,15 @@ from inpaint_benchmark.report.criteria import CRITERIA, in_words
 from inpaint_benchmark.report.elements import Child, Markup, element
 from inpaint_benchmark.report.page.parts import prose, scrolling, table
 
+#: Memory, seconds and dollars come behind the criteria.
+_FIGURES = 3
+_UNDER_THE_NAME = (tables.ORIGIN, tables.RESULTS)
+
 
 def evaluation_table(report: Report) -> Markup:
     """One row for each model, and for each that was published."""
-    head = [element("th", name, scope="col") for name in tables.EVALUATION_HEAD]
+    # Where the numbers come from, and how many results there are, stands under the name: the table is wide enough.
+    head = [element("th", name, scope="col") for name in tables.EVALUATION_HEAD if name not in _UNDER_THE_NAME]
     drawn = element(
         "table",
         element("thead", element("tr", head)),
@@ -38,15 +43,15 @@ def published_tables(report: Report) -> Child:
 
 
 def _row(row: Evaluation, texts: tables.Row) -> Markup:
-    after = texts[2 + len(CRITERIA) :]
+    after = texts[2 + len(CRITERIA) : -1]
+    known = " · ".join(part for part in (_rest(row), "" if row.trials is None else wording.count(row)) if part)
+    origin = element("div", element("span", row.origin, class_=f"origin {row.origin}"), f" {known}")
     return element(
         "tr",
-        element("th", row.model, scope="row"),
-        element(
-            "td", element("span", row.origin, class_=f"origin {row.origin}"), _small(_rest(row)) if _rest(row) else None
-        ),
+        element("th", row.model, origin, scope="row"),
         [element("td", _cell(row.cells[criterion.name])) for criterion in CRITERIA],
-        [element("td", _figure(text) if isinstance(text, str) else text) for text in after],
+        [element("td", _figure(text)) for text in after[:_FIGURES]],
+        [element("td", text) for text in after[_FIGURES:]],
         class_=row.origin,
     )
 
@@ -85,11 +90,13 @@ def _automatic(automatic: Automatic) -> Markup:
     )
 
 
-def _figure(text: str) -> Child:
+def _figure(text: str | list[str]) -> Child:
     """A number with its interval, or a reason, in small behind it."""
+    if not isinstance(text, str):
+        return text
     value, space, rest = text.partition(" (")
-    return [value, _small(rest.removesuffix(")"))] if space else text
+    return [value, _small(rest.removesuffix(")"), "reason" if value == wording.NONE else "interval")] if space else text
 
 
-def _small(text: str) -> Markup:
-    return element("small", text, class_="interval")
+def _small(text: str, kind: str = "interval") -> Markup:
+    return element("small", text, class_=kind)

@@ -85,7 +85,7 @@ def _legend(report: Report) -> Markup:
     return element(
         "div",
         [element("p", text) for name, text in lines if not name],
-        element("dl", [(element("dt", name), element("dd", text)) for name, text in lines if name]),
+        element("dl", [element("div", element("dt", name), element("dd", text)) for name, text in lines if name]),
         class_="legend",
     )
 
