@@ -31,7 +31,8 @@ def test_a_new_price_begins_a_new_row_and_production_has_no_run(scene: Scene) ->
     rows = scene.ask("SELECT * FROM bench.cost_per_1k WHERE model = 'a' ORDER BY run, usd_per_hour")
     found = [(row["run"], row["usd_per_hour"], row["jobs"], row["cost_per_1k_usd"]) for row in rows]
     assert found == [("r", 3600, 1, 1000), (None, 3600, 1, 2000), (None, 7200, 2, 1000 * (4 + 8) / 2)]
-    assert (rows[2]["first_at"], rows[2]["last_at"]) == (START + 2 * DAY, START + 3 * DAY)
+    end = START + timedelta(seconds=40)
+    assert (rows[2]["first_at"], rows[2]["last_at"]) == (end + 2 * DAY, end + 3 * DAY)
     assert (rows[2]["seconds_per_image"], rows[2]["usd_per_image"]) == (3.0, None)
 
 

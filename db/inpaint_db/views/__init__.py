@@ -13,9 +13,11 @@ from sqlalchemy import Connection, text
 SCHEMA = "bench"
 #: In the order in which they depend on each other.
 VIEWS = (
-    "price_period",
+    "device_price",
+    "image_price",
     "attempt_report",
     "attempt_cost",
+    "job_cost",
     "job_report",
     "current_measure",
     "bench.trial_wide",

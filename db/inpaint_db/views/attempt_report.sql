@@ -3,7 +3,7 @@
 CREATE VIEW attempt_report AS
 SELECT a.job_id, a.number, a.status, a.started_at, a.first_after_load, a.queue_wait_s, a.gpu_wait_s, a.inference_s,
        a.peak_memory_bytes, a.peak_memory_kind, a.parameters, a.windows, e.device_kind, e.device_name, e.packages,
-       per_image.usd_per_image, coalesce(named.usd_per_hour, kind.usd_per_hour) AS usd_per_hour,
+       per_image.usd_per_image, hourly.usd_per_hour,
        CASE
          WHEN a.status IN ('running', 'lost') THEN NULL
          -- An API is called once for each window of each output, which is one step; a failed attempt has paid for those
@@ -14,13 +14,12 @@ SELECT a.job_id, a.number, a.status, a.started_at, a.first_after_load, a.queue_w
          WHEN per_image.usd_per_image IS NOT NULL AND e.device_kind = 'api'
          THEN per_image.usd_per_image * coalesce(a.steps_done, 0)
          WHEN per_image.usd_per_image IS NOT NULL OR a.inference_s IS NULL THEN 0
-         ELSE a.inference_s * coalesce(named.usd_per_hour, kind.usd_per_hour) / 3600
+         ELSE a.inference_s * hourly.usd_per_hour / 3600
        END AS cost_usd,
        CASE
          WHEN a.status = 'running' THEN 'still running'
          WHEN a.status = 'lost' THEN 'the worker was lost before it told'
-         WHEN per_image.usd_per_image IS NULL AND a.inference_s IS NOT NULL AND named.usd_per_hour IS NULL
-              AND kind.usd_per_hour IS NULL
+         WHEN per_image.usd_per_image IS NULL AND a.inference_s IS NOT NULL AND hourly.usd_per_hour IS NULL
          THEN 'no price for ' || CASE e.device_kind WHEN 'api' THEN 'an image of ' || w.model
                                                     ELSE e.device_kind || ' ' || e.device_name END
        END AS cost_unknown_reason
@@ -28,19 +27,16 @@ SELECT a.job_id, a.number, a.status, a.started_at, a.first_after_load, a.queue_w
   -- A worker serves one model. Its row is one of few, where the job's would be looked up for each attempt.
   JOIN worker w ON w.id = a.worker_id
   JOIN environment e ON e.id = a.environment_id
-  LEFT JOIN price_period per_image
+  LEFT JOIN image_price per_image
     ON per_image.model = w.model AND a.started_at >= per_image.valid_from AND a.started_at < per_image.valid_to
-  LEFT JOIN price_period named
-    ON named.device_kind = e.device_kind AND named.device_name = e.device_name
-   AND a.started_at >= named.valid_from AND a.started_at < named.valid_to
-  LEFT JOIN price_period kind
-    ON kind.device_kind = e.device_kind AND kind.device_name IS NULL
-   AND a.started_at >= kind.valid_from AND a.started_at < kind.valid_to;
+  LEFT JOIN device_price hourly
+    ON hourly.device_kind = e.device_kind AND hourly.device_name = e.device_name
+   AND a.started_at >= hourly.valid_from AND a.started_at < hourly.valid_to;
 
 COMMENT ON VIEW attempt_report IS 'One row per attempt: where it ran, what it took, and its cost by the price in force when it started.';
 COMMENT ON COLUMN attempt_report.job_id IS 'The job.';
 COMMENT ON COLUMN attempt_report.number IS 'Number of the attempt, from 1.';
-COMMENT ON COLUMN attempt_report.status IS 'running, succeeded, failed, canceled, released or lost.';
+COMMENT ON COLUMN attempt_report.status IS 'running, succeeded, failed, canceled, expired, released or lost.';
 COMMENT ON COLUMN attempt_report.started_at IS 'When a worker took the job.';
 COMMENT ON COLUMN attempt_report.first_after_load IS 'True: the first job of a freshly loaded worker.';
 COMMENT ON COLUMN attempt_report.queue_wait_s IS 'Seconds between entering the queue and the attempt.';

@@ -19,11 +19,16 @@ SELECT g.*,
        (SELECT m.reason FROM current_measure m WHERE m.run_id = g.run_id AND m.model = g.model
            AND m.sample_id = g.sample_id AND m.trial_id IS NULL AND m.metric = 'trials_delta_e_mean')
          AS unmeasured_reason
-  FROM (SELECT w.run_id, w.run, w.dataset, w.dataset_version, w.model, w.sample_id, w.sample,
-               count(*) FILTER (WHERE w.status = 'succeeded') AS trials,
-               count(DISTINCT w.seed) FILTER (WHERE w.status = 'succeeded') AS seeds
-          FROM bench.trial_wide w
-         GROUP BY w.run_id, w.run, w.dataset, w.dataset_version, w.model, w.sample_id, w.sample) g;
+  FROM (SELECT r.id AS run_id, r.name AS run, d.dataset, d.version AS dataset_version, t.model,
+               s.id AS sample_id, s.name AS sample,
+               count(*) FILTER (WHERE t.imported_at IS NOT NULL OR j.status = 'succeeded') AS trials,
+               count(DISTINCT t.seed) FILTER (WHERE t.imported_at IS NOT NULL OR j.status = 'succeeded') AS seeds
+          FROM trial t
+          JOIN run r ON r.id = t.run_id
+          JOIN dataset_version d ON d.id = r.dataset_version_id
+          JOIN sample s ON s.id = t.sample_id
+          LEFT JOIN job j ON j.id = t.job_id
+         GROUP BY r.id, d.id, t.model, s.id) g;
 
 COMMENT ON VIEW bench.reproducibility IS 'One row per run, model and sample: how much its trials differ among themselves.';
 COMMENT ON COLUMN bench.reproducibility.run_id IS 'Id of the run.';

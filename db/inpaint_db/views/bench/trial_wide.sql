@@ -20,6 +20,7 @@ SELECT t.id AS trial_id, t.run_id, r.name AS run, r.created_at AS run_created_at
             WHEN j.attempt > 1 THEN (SELECT string_agg(DISTINCT c.cost_unknown_reason, '; ') FROM attempt_cost c
                                       WHERE c.job_id = t.job_id)
             ELSE a.cost_unknown_reason END AS cost_unknown_reason,
+       CASE WHEN a.usd_per_image IS NULL THEN a.usd_per_hour END AS usd_per_hour, a.usd_per_image,
        coalesce(t.peak_memory_bytes, a.peak_memory_bytes) AS peak_memory_bytes, a.peak_memory_kind,
        a.device_kind, coalesce(t.device_name, a.device_name) AS device_name,
        a.packages->>'torch' AS torch_version, a.packages->>'diffusers' AS diffusers_version,
@@ -157,6 +158,8 @@ COMMENT ON COLUMN bench.trial_wide.inference_s IS 'Seconds on the device: what i
 COMMENT ON COLUMN bench.trial_wide.total_s IS 'Seconds from submission to the final status.';
 COMMENT ON COLUMN bench.trial_wide.cost_usd IS 'US dollars of all attempts whose cost is known, by the price in force when each started; NULL if none is.';
 COMMENT ON COLUMN bench.trial_wide.cost_unknown_reason IS 'Why the cost of some attempt, or of all, is unknown; NULL: cost_usd is complete.';
+COMMENT ON COLUMN bench.trial_wide.usd_per_hour IS 'US dollars per hour of the device, in force when the newest attempt started; NULL: paid per image, or there was no price.';
+COMMENT ON COLUMN bench.trial_wide.usd_per_image IS 'US dollars per image of an API, in force when the newest attempt started; NULL: paid per hour, or there was no price.';
 COMMENT ON COLUMN bench.trial_wide.peak_memory_bytes IS 'Most memory in use during inference, bytes; see peak_memory_kind.';
 COMMENT ON COLUMN bench.trial_wide.peak_memory_kind IS 'cuda_allocated, or process_rss on a CPU; NULL: an import did not tell.';
 COMMENT ON COLUMN bench.trial_wide.device_kind IS 'cpu, cuda or api; NULL: never ran here.';
