@@ -22,8 +22,10 @@ from inpaint_core.settings import Settings
 from inpaint_db.dataset_queries import VersionRow
 from inpaint_db.report_queries import leaderboard_rows, trial_rows
 from inpaint_db.session import Database
+from inpaint_fleet.cli.app import app
 from PIL import Image
 from stored import objects
+from typer.testing import CliRunner
 
 SIZE = (96, 64)
 ORIGIN = Origin(load_catalogue().card("dall-e-2"), date(2024, 11, 20), 14.5, 0.02)
@@ -213,3 +215,20 @@ def test_what_is_said_of_them_is_checked(
     put(folder, "lamp.png", edited(2, 10))
     with pytest.raises(InvalidRequest, match=sentence):
         bring_in(run, origin)
+
+
+def test_the_command_brings_in_measures_and_prints_the_run(
+    version: VersionRow, folder: Path, stack_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in stack_env.items():
+        monkeypatch.setenv(name, value)
+    put(folder, "lamp.png", edited(2, 10))
+    told = ["--run", "old", "--made-on", "2024-11-20", "--seconds", "14.5", "--cost", "0.02"]
+    found = CliRunner().invoke(app, ["bench", "import-results", str(folder), "-d", "rooms", "-m", "dall-e-2", *told])
+    assert found.exit_code == 0, found.output
+    assert found.stdout == "old\n"
+    assert "note: no result of chair, chair-2" in found.stderr
+    assert "1 result brought in; 1 measured" in found.stderr
+    shown = CliRunner().invoke(app, ["bench", "report", "old"])
+    assert "| *dall-e-2* | imported, made on 2024-11-20 |" in shown.stdout
+    assert "There are no results of chair, chair-2." in shown.stdout

@@ -165,3 +165,11 @@ def test_a_plot_of_costs_gives_way_to_one_of_seconds_where_a_cost_is_unknown() -
         row["cost_per_1k_usd"], row["on_front"] = None, None
     assert figures(report)[0].title == "Time and quality"
     assert figures(make_report())[0].title == "Cost and quality"
+
+
+def test_notes_keep_their_commands_and_names_stay_text_in_markdown() -> None:
+    text = markdown(
+        make_report(notes=["No result of <b>*sofa*: `inpaint bench resume r_1`."], run=make_run(note="<i>x"))
+    )
+    assert "> No result of \\<b\\>\\*sofa\\*: `inpaint bench resume r_1`." in text
+    assert "\\<i\\>x" in text

@@ -79,6 +79,8 @@ class Timing:
     """Seconds on the device: warm trials, and apart from them the first one after loading."""
 
     model: str
+    #: Commits of its weights and number format; None: not known.
+    version: str | None
     device: str | None
     warm_trials: int
     mean: Estimate | None

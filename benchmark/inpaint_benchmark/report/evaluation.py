@@ -85,6 +85,7 @@ def timing(results: ModelResults) -> Timing:
     summary = results.summary
     return Timing(
         results.model,
+        summary["model_version"],
         summary["device"],
         summary["warm_trials"],
         estimate(results.clusters("inference_s", is_warm), pooled=True),

@@ -64,7 +64,7 @@ def gather(
         trial_columns=trial_columns(connection),
         trials=trials,
         exact=(sum(value == 1 for value in checked), len(checked)),
-        notes=[*_notes(run, len(unmeasured(connection, run.id))), *_lacking(run, samples, trials)],
+        notes=[*_notes(run, len(unmeasured(connection, run.id))), *_lacking(run, samples, trials), *_mixed(summaries)],
         publication=publication,
         published=tuple(published),
     )
@@ -106,4 +106,19 @@ def _lacking(run: RunRow, samples: Sequence[SampleRow], trials: Sequence[dict[st
     fewer = [sample.name for sample in samples if found[sample.name] < len(run.seeds) * len(run.models)]
     if not run.imported or not fewer:
         return []
-    return [f"There are fewer than {len(run.seeds)} results, or none, of {', '.join(fewer)}."]
+    wanted = f"fewer than {len(run.seeds)} results, or none," if len(run.seeds) > 1 else "no results"
+    return [f"There are {wanted} of {', '.join(fewer)}."]
+
+
+def _mixed(summaries: Sequence[dict[str, Any]]) -> list[str]:
+    """Models whose numbers are not of one thing: the views set several between bars."""
+    kinds = {
+        "model_version": "was changed during the run; its means are of all versions",
+        "device": "ran on several devices; its seconds and dollars are means over them",
+    }
+    return [
+        f"{summary['model']} {what}: {summary[column]}."
+        for summary in summaries
+        for column, what in kinds.items()
+        if " | " in (summary[column] or "")
+    ]

@@ -17,7 +17,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#!])")
 
 def markdown(report: Report, pictures: PictureFiles | None = None) -> str:
     """The whole report. `pictures`: files that were written beside it."""
-    parts = [f"# Benchmark {report.run.name}", tables.about(report), *_notes(report.notes)]
+    parts = [f"# Benchmark {report.run.name}", escape(tables.about(report)), *_notes(report.notes)]
     if pictures is not None:
         parts += ["## Samples", *_pictures(pictures.samples)]
     parts += ["## Models", _table(MODELS_HEAD, [_escaped(row) for row in tables.models(report)])]
@@ -39,11 +39,13 @@ def markdown(report: Report, pictures: PictureFiles | None = None) -> str:
 
 def escape(text: str) -> str:
     """Text of any origin as a cell or a caption."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    # Split at spaces alone: those at the ends belong to a sentence that goes on.
+    return _SPECIAL.sub(r"\\\1", re.sub(r"\s+", " ", text))
 
 
 def _notes(notes: Iterable[str]) -> list[str]:
-    return [f"> {note}" for note in notes]
+    """Our own sentences, with commands in them and names that others gave."""
+    return ["> " + "`".join(p if i % 2 else escape(p) for i, p in enumerate(note.split("`"))) for note in notes]
 
 
 def _escaped(row: Sequence[str | list[str]], first: str = "`") -> list[str]:

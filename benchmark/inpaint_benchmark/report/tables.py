@@ -26,8 +26,17 @@ EVALUATION_HEAD = (
     "GPU",
     RESULTS,
 )
-TIMING_HEAD = ("Model", "Device", "Warm trials", "Mean (s)", "Median (s)", "95th percentile (s)", "Cold trials",
-               "Cold, mean (s)")  # fmt: skip
+TIMING_HEAD = (
+    "Model",
+    "Version",
+    "Device",
+    "Warm trials",
+    "Mean (s)",
+    "Median (s)",
+    "95th percentile (s)",
+    "Cold trials",
+    "Cold, mean (s)",
+)
 _STARS = (
     "Stars are what people gave, 0 to 4. Where nobody has, the cell holds an automatic metric (auto), which is no "
     "judgement of the whole criterion:"
@@ -93,6 +102,7 @@ def timing(report: Report) -> list[Row]:
         rows.append(
             [
                 each.model,
+                each.version or NONE,
                 each.device or NONE,
                 f"{each.warm_trials:,}",
                 NONE if mean is None else wording.interval(significant(mean.value), low, high),
