@@ -5,14 +5,20 @@
 -- Foreign keys hold by construction; checking them one by one takes as long as all the rest.
 SET LOCAL session_replication_role = replica;
 
+-- Ids that grow, as the fleet's do. Postgres itself makes such only from version 18.
+CREATE TEMP SEQUENCE made;
+CREATE FUNCTION pg_temp.new_id() RETURNS uuid LANGUAGE sql VOLATILE AS $$
+    SELECT (lpad(to_hex(nextval('made')), 12, '0') || '70008000' || substr(md5(random()::text), 1, 12))::uuid $$;
+
 INSERT INTO image (sha256, format, mode, width, height, size_bytes)
 SELECT encode(sha256(('image ' || n)::bytea), 'hex'), 'PNG', 'RGB', 1408, 1056, 2000000 FROM generate_series(1, 30) n;
 
 INSERT INTO dataset (name) VALUES ('history');
-INSERT INTO dataset_version (id, dataset, version, content_sha256) VALUES (uuidv7(), 'history', '1', repeat('0', 64));
+INSERT INTO dataset_version (id, dataset, version, content_sha256)
+VALUES (pg_temp.new_id(), 'history', '1', repeat('0', 64));
 INSERT INTO sample (id, dataset_version_id, name, position, prompt, source_sha256, mask_sha256, truth_sha256, width,
                     height, coverage, tags)
-SELECT uuidv7(), d.id, 'sample-' || n, n, 'a sofa', encode(sha256(('image ' || n)::bytea), 'hex'),
+SELECT pg_temp.new_id(), d.id, 'sample-' || n, n, 'a sofa', encode(sha256(('image ' || n)::bytea), 'hex'),
        encode(sha256(('image ' || 10 + n)::bytea), 'hex'), encode(sha256(('image ' || 20 + n)::bytea), 'hex'), 1408,
        1056, 0.02 * n, jsonb_build_object('room', n % 3)
   FROM dataset_version d, generate_series(1, 10) n;
@@ -20,29 +26,30 @@ SELECT uuidv7(), d.id, 'sample-' || n, n, 'a sofa', encode(sha256(('image ' || n
 INSERT INTO model (name, family, card)
 SELECT 'model-' || n, 'history', jsonb_build_object('review_name', 'Model ' || n) FROM generate_series(1, 10) n;
 INSERT INTO model_version (id, model, fingerprint, held, label)
-SELECT uuidv7(), 'model-' || n, encode(sha256((n || ' ' || v)::bytea), 'hex'), '{}', 'base 1a2b3c' || v || ', bfloat16'
+SELECT pg_temp.new_id(), 'model-' || n, encode(sha256((n || ' ' || v)::bytea), 'hex'), '{}',
+       'base 1a2b3c' || v || ', bfloat16'
   FROM generate_series(1, 10) n, generate_series(1, 4) v;
 INSERT INTO environment (id, fingerprint, device_kind, device_name, python_version, operating_system, packages)
-SELECT uuidv7(), 'history ' || n, 'cuda', CASE WHEN n % 2 = 0 THEN 'NVIDIA L40S' ELSE 'NVIDIA H100' END, '3.11',
+SELECT pg_temp.new_id(), 'history ' || n, 'cuda', CASE WHEN n % 2 = 0 THEN 'NVIDIA L40S' ELSE 'NVIDIA H100' END, '3.11',
        'Linux', jsonb_build_object('torch', '2.' || n, 'diffusers', '0.4' || n)
   FROM generate_series(1, 8) n;
 INSERT INTO worker (id, model, environment_id, host, pid, version, state, stopped_at)
-SELECT uuidv7(), 'model-1', e.id, 'history', 1, '0', 'stopped', now() FROM environment e;
+SELECT pg_temp.new_id(), 'model-1', e.id, 'history', 1, '0', 'stopped', now() FROM environment e;
 -- A price of each kind for each quarter, and one of the kind for all of them.
 INSERT INTO price (id, device_kind, device_name, usd_per_hour, valid_from, valid_to)
-SELECT uuidv7(), 'cuda', name, 1 + random(), now() - make_interval(weeks => 13 * n),
+SELECT pg_temp.new_id(), 'cuda', name, 1 + random(), now() - make_interval(weeks => 13 * n),
        CASE WHEN n > 0 THEN now() - make_interval(weeks => 13 * (n - 1)) END
   FROM (VALUES ('NVIDIA L40S'), ('NVIDIA H100'), (NULL)) d (name), generate_series(0, 10) n;
 
 INSERT INTO run (id, name, dataset_version_id, models, seeds, created_at)
-SELECT uuidv7(), 'run-' || n, d.id, array(SELECT name FROM model WHERE family = 'history'),
+SELECT pg_temp.new_id(), 'run-' || n, d.id, array(SELECT name FROM model WHERE family = 'history'),
        array(SELECT generate_series(1, 10)),
        now() - make_interval(weeks => current_setting('history.runs')::int - n)
   FROM dataset_version d, generate_series(1, current_setting('history.runs')::int) n;
 
 -- Trials as runs plan them: a model's one after another, all samples before the next seed.
 INSERT INTO trial (id, run_id, model, sample_id, number, seed, job_id, model_version_id)
-SELECT uuidv7(), r.id, m.name, s.id, n, n, uuidv7(), v.id
+SELECT pg_temp.new_id(), r.id, m.name, s.id, n, n, pg_temp.new_id(), v.id
   FROM (SELECT r.*, row_number() OVER (ORDER BY r.created_at) AS place FROM run r) r
  CROSS JOIN (SELECT name FROM model WHERE family = 'history') m
  CROSS JOIN generate_series(1, 10) n
@@ -55,7 +62,7 @@ SELECT t.job_id AS id, t.model, r.created_at + t.number * interval '1 minute' AS
        random() AS fate, random() AS second
   FROM trial t JOIN run r ON r.id = t.run_id JOIN sample s ON s.id = t.sample_id
 UNION ALL
-SELECT uuidv7(), 'model-' || 1 + n % 10,
+SELECT pg_temp.new_id(), 'model-' || 1 + n % 10,
        now() - random() * make_interval(weeks => current_setting('history.runs')::int), s.source_sha256,
        s.mask_sha256, random(), random()
   FROM generate_series(1, 500 * current_setting('history.runs')::int) n JOIN sample s ON s.position = 1 + n % 10;
@@ -90,7 +97,7 @@ SELECT p.id, a.number, w.id, w.environment_id,
 INSERT INTO metric (name, version, unit, direction, scope, description, current)
 SELECT name, 0, unit, direction, scope, description, false FROM metric WHERE name = 'seam_ratio';
 INSERT INTO measure (id, run_id, model, sample_id, trial_id, metric, version, value, reason)
-SELECT uuidv7(), t.run_id, t.model, t.sample_id, t.id, k.name, k.version, f.value,
+SELECT pg_temp.new_id(), t.run_id, t.model, t.sample_id, t.id, k.name, k.version, f.value,
        CASE WHEN f.value IS NULL THEN 'no_raw_output' END
   FROM trial t
   JOIN run r ON r.id = t.run_id
@@ -100,6 +107,9 @@ SELECT uuidv7(), t.run_id, t.model, t.sample_id, t.id, k.name, k.version, f.valu
  CROSS JOIN LATERAL (SELECT CASE WHEN hashtext(t.id::text || k.name) % 20 <> 0 THEN random() END AS value) f
  ORDER BY t.id;
 INSERT INTO measure (id, run_id, model, sample_id, trial_id, metric, version, value)
-SELECT uuidv7(), t.run_id, t.model, t.sample_id, NULL, k.name, k.version, random()
+SELECT pg_temp.new_id(), t.run_id, t.model, t.sample_id, NULL, k.name, k.version, random()
   FROM trial t JOIN metric k ON k.current AND k.scope = 'trials'
  WHERE t.number = 1;
+
+DROP FUNCTION pg_temp.new_id();
+DROP SEQUENCE made;
