@@ -147,6 +147,13 @@ class Guided:
         assert paint(pipeline, replace(guided, save_memory=True)).shape == clean.shape
         assert np.array_equal(paint(pipeline, guided), clean)
 
+    def test_all_of_a_wide_reference_is_seen(self, pipeline: DiffusersPipeline) -> None:
+        one = make_pixels(96, 32)
+        other = one.copy()
+        other[:, :8] = 255 - other[:, :8]
+        seen = [self.edit(pipeline, reference=Reference(image, 1.0)) for image in (one, other)]
+        assert not np.array_equal(*(paint(pipeline, edit) for edit in seen))
+
     def test_wide_pictures_are_guided(self, pipeline: DiffusersPipeline) -> None:
         edit = replace(PipelineContract().edit(pipeline, shape=(160, 96)), parameters=self.edit(pipeline).parameters)
         lines = Control(make_pixels(160, 96, seed=4), ControlType.DEPTH, 0.7)

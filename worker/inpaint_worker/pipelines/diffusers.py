@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal
@@ -99,23 +100,25 @@ class DiffusersPipeline(ABC):
                 self._without[weights.needed_for] = error
                 log.warning("guide_missing", guide=weights.needed_for, reason=error.message, then="such jobs wait")
 
-    def _read_ahead(self, role: str) -> None:
+    def _read_ahead(self, role: str, told: Callable[[int], None] = lambda _bytes: None) -> None:
         weights, found = self.card.weights[role], self.located[role]
-        read_ahead(found.folder, weights.variant, folders=weights.folders, file=weights.file)
+        read_ahead(found.folder, weights.variant, told, folders=weights.folders, file=weights.file)
 
-    def _need(self, guide: Guide) -> None:
+    def _need(self, guide: Guide, told: Callable[[int], None]) -> None:
         """Have what an edit with such an image needs in memory; raises what was missing when the worker started."""
         if guide in self._without:
-            raise self._without[guide]
+            # A new one each time: to one that is kept, every job would add its frames, with the pictures in them.
+            raise copy.copy(self._without[guide])
         if guide in self._guides:
             return
         assert self.runtime is not None  # noqa: S101  (load chose it)
         for role, weights in self.card.weights.items():
             if weights.needed_for == guide:
-                self._read_ahead(role)
-        self.load_guide(guide, self.runtime)
-        if self.runtime.offload:
-            self.pipe.enable_model_cpu_offload()  # anew: it does not know of the new part
+                self._read_ahead(role, told)
+        with gpu_errors(self.card, guide=guide, on_full=self._forget_prompts):
+            self.load_guide(guide, self.runtime)
+            if self.runtime.offload:
+                self.pipe.enable_model_cpu_offload()  # anew: it does not know of the new part
         self._guides.add(guide)
         log.info("guide_loaded", guide=guide)
 
@@ -168,9 +171,10 @@ class DiffusersPipeline(ABC):
             Savers(self.pipe, edit.save_memory or self._tiles),
             torch.inference_mode(),
         ):
-            self._load_guides(edit)
+            total = self.steps(edit)
+            self._load_guides(edit, lambda _bytes: on_step(0, total))
             pipe = self.called(edit)
-            on_step(0, self.steps(edit))
+            on_step(0, total)
             try:
                 result = pipe(
                     **self.arguments(edit, image, mask),
@@ -192,11 +196,12 @@ class DiffusersPipeline(ABC):
     def _tiles(self) -> bool:
         return self.runtime is not None and self.runtime.tiling
 
-    def _load_guides(self, edit: Edit) -> None:
+    def _load_guides(self, edit: Edit, told: Callable[[int], None]) -> None:
+        # Gigabytes may come from a slow disk: `told` shows that the job lives, and ends it if it was canceled.
         if edit.reference is not None:
-            self._need("reference")
+            self._need("reference", told)
         if edit.control is not None:
-            self._need("control")
+            self._need("control", told)
 
     def _forget_prompts(self) -> None:
         for forget in self._forget:

@@ -11,6 +11,7 @@ from inpaint_core.settings import Settings
 from PIL import Image
 
 from inpaint_worker.pipelines.base import Edit
+from inpaint_worker.pipelines.clip_reference import for_clip
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline, Guide
 from inpaint_worker.pipelines.flux_inpaint_controlnet import FluxInpaintControlNetModel
 from inpaint_worker.pipelines.flux_inpaint_pipeline import FluxInpaintControlNetPipeline
@@ -69,7 +70,7 @@ class FluxControlNet(DiffusersPipeline):
         """See `DiffusersPipeline`. Guides of strength 0 are left out: the arithmetic is then that without them."""
         reference = edit.reference if edit.reference and edit.reference.strength else None
         return {
-            "reference": Image.fromarray(reference.image) if reference else None,
+            "reference": for_clip(reference.image, self._clip_side) if reference else None,
             "reference_strength": reference.strength if reference else 0.0,
             "control": control_image(edit.control),
             "prompt": edit.prompt,
@@ -82,6 +83,10 @@ class FluxControlNet(DiffusersPipeline):
             "true_cfg_scale": float(edit.parameters["true_guidance"]),
             "max_sequence_length": int(edit.parameters["prompt_tokens"]),
         }
+
+    @property
+    def _clip_side(self) -> int:
+        return int(self.pipe.image_encoder.config.image_size)
 
     def compile(self) -> None:
         """The blocks of the ControlNet, too."""

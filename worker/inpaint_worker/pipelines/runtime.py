@@ -16,9 +16,9 @@ from inpaint_core.settings import Settings
 
 from inpaint_worker.pipelines.gpu_room import Gpu, offloads, tiles
 
-#: What CUDA calls errors after which no call of the process succeeds any more.
 #: Memory that did not suffice, as other libraries than torch say it. The context is sound.
 _FULL = ("ALLOC_FAILED", "CUDA error: out of memory")
+#: What CUDA calls errors after which no call of the process succeeds any more.
 _BROKEN = ("CUDA error", "device-side assert", "illegal memory access", "cuDNN error", "cublas", "unspecified launch")
 log = get_logger("inpaint.worker")
 
@@ -63,20 +63,25 @@ def choose_runtime(card: ModelCard, settings: Settings) -> Runtime:
 
 
 @contextlib.contextmanager
-def gpu_errors(card: ModelCard, *, loading: bool = False, on_full: Callable[[], None] = lambda: None) -> Iterator[None]:
+def gpu_errors(
+    card: ModelCard, *, loading: bool = False, guide: str | None = None, on_full: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Errors of CUDA as the fleet's: memory that did not suffice is freed, a broken context ends the process.
 
     `on_full` gives up what is held for later.
     """
-    remedy = (
-        "It was just being loaded: set INPAINT_OFFLOAD=always, or use a larger GPU."
-        if loading
-        else "If saving memory does not help, use a smaller picture, or a worker with more memory."
-    )
+    remedy = "If saving memory does not help, use a smaller picture, or a worker with more memory."
+    if guide is not None:
+        remedy = (
+            f"The weights for {guide} images found no room beside the model: set INPAINT_OFFLOAD=always, or use a "
+            "larger GPU."
+        )
+    elif loading:
+        remedy = "It was just being loaded: set INPAINT_OFFLOAD=always, or use a larger GPU."
     try:
         yield
     except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in _FULL):
+        if _is_full(error):
             _let_go(error)
             on_full()
             free_memory()
@@ -84,6 +89,15 @@ def gpu_errors(card: ModelCard, *, loading: bool = False, on_full: Callable[[], 
         if torch.cuda.is_available() and any(sign in str(error) for sign in _BROKEN):
             raise GpuContextBroken(f"The GPU context is broken: {_first_line(error)}") from None
         raise
+
+
+def is_of_the_gpu(error: BaseException) -> bool:
+    """Whether the GPU raised it, full or broken: it says nothing of what was read at the time."""
+    return _is_full(error) or any(sign in str(error) for sign in _BROKEN)
+
+
+def _is_full(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in _FULL)
 
 
 def _let_go(error: BaseException) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inpaint_worker.pipelines.runtime import is_of_the_gpu
+
 
 @dataclass(frozen=True, slots=True)
 class _Attention:
@@ -66,6 +68,8 @@ def read_ip_adapter(pipe: Any, file: Path) -> IpAdapter:
         )
         return IpAdapter(pipe, plain, _Attention.of(pipe.unet))
     except (KeyError, RuntimeError) as error:
+        if is_of_the_gpu(error):
+            raise
         raise ValueError(f"{file.name} is no IP-Adapter of this model: {' '.join(str(error).split())}") from error
     finally:
         plain.put_into(pipe.unet)
