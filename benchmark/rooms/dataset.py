@@ -49,11 +49,11 @@ def write_manifest(folder: Path, rooms: dict[str, dict[str, Any]]) -> None:
 
 def draw_sheet(folder: Path, names: list[str], wide: int = 330) -> None:
     """Draw all pairs, the source above its truth, with the loose mask's outline in red and the exact one in blue."""
-    tall, gap, columns = wide, 6, 5
+    tall, gap, columns, label = wide, 6, 5, 14
     rows = -(-len(names) // columns)
-    paper = Image.new("RGB", (columns * (wide + gap) + gap, rows * (2 * tall + 4 * gap)), "white")
+    paper = Image.new("RGB", (columns * (wide + gap) + gap, rows * (2 * tall + 3 * gap + label)), "white")
     for k, name in enumerate(names):
-        left, top = gap + (k % columns) * (wide + gap), gap + (k // columns) * (2 * tall + 4 * gap)
+        left, top = gap + (k % columns) * (wide + gap), (k // columns) * (2 * tall + 3 * gap + label)
         for row, part in enumerate(PICTURES):
             shown = np.array(Image.open(folder / file_of(name, part)))
             if part == "source":
@@ -62,8 +62,6 @@ def draw_sheet(folder: Path, names: list[str], wide: int = 330) -> None:
                     shown[ndimage.binary_dilation(area, iterations=2) & ~ndimage.binary_erosion(area)] = ink
             small = Image.fromarray(shown)
             small.thumbnail((wide, tall), Image.Resampling.LANCZOS)
-            paper.paste(
-                small, (left + (wide - small.width) // 2, top + row * (tall + gap) + (tall - small.height) // 2)
-            )
+            paper.paste(small, (left + (wide - small.width) // 2, top + label + row * (tall + gap)))
         ImageDraw.Draw(paper).text((left, top), name.replace("_", " "), fill="black")
     paper.save(folder / "sheet.jpg", quality=86, optimize=True)

@@ -64,10 +64,11 @@ def china_cabinet(wood: str, inside: str) -> None:
     box((-wide, -deep, 0.0), (wide, 0, 0.09), wood, 0.004)
     box((-wide + 0.01, -deep + 0.02, 0.09), (wide - 0.01, 0, 0.86), wood)
     box((-wide - 0.02, -deep - 0.02, 0.86), (wide + 0.02, 0, 0.90), wood, 0.006)
-    box((-wide + 0.012, -up, 0.90), (-wide + 0.036, 0, 2.06), wood)
-    box((wide - 0.036, -up, 0.90), (wide - 0.012, 0, 2.06), wood)
-    box((-wide + 0.012, -0.015, 0.90), (wide - 0.012, 0, 2.06), inside)
-    box((-wide + 0.012, -up, 2.03), (wide - 0.012, 0, 2.08), wood)
+    box((-wide + 0.012, -up, 0.90), (-wide + 0.036, 0, 2.03), wood)
+    box((wide - 0.036, -up, 0.90), (wide - 0.012, 0, 2.03), wood)
+    box((-wide + 0.036, -0.015, 0.90), (wide - 0.036, 0, 2.03), inside)
+    box((-wide + 0.036, -up + 0.02, 0.90), (wide - 0.036, -0.015, 0.965), inside, 0.003)
+    box((-wide + 0.012, -up, 2.03), (wide - 0.012, 0, 2.06), wood)
     for z, out in ((2.06, 0.025), (2.09, 0.05), (2.115, 0.065)):
         box((-wide - out + 0.02, -up - out, z), (wide + out - 0.02, 0, z + 0.03), wood, 0.006)
     for z in (1.26, 1.63):
@@ -107,7 +108,7 @@ def chevron_cabinet(wood: str, body: str, metal: str) -> None:
     wide, deep, low, high = 0.49, 0.40, 0.17, 1.25
     for x in (-wide + 0.02, wide - 0.045):
         for y in (-deep + 0.02, -0.045):
-            box((x, y, 0), (x + 0.025, y + 0.025, low), metal)
+            box((x, y, 0), (x + 0.025, y + 0.025, low - 0.025), metal)
     for y in (-deep + 0.02, -0.045):
         box((-wide + 0.02, y, low - 0.025), (wide - 0.02, y + 0.025, low), metal)
     for x in (-wide, wide - 0.025):
