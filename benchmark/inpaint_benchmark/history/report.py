@@ -55,9 +55,10 @@ def measure_history(settings: Settings, tell: Callable[[str], None], trials: int
                     f"  {question.view:<17} {question.about:<43} {answer['seconds']:7.3f} s  "
                     f"{_shown(answer['core_s'])}  {answer['rows']:>5} rows"
                 )
-    # A machine that has other things to do stretches the clock, and nothing else.
-    slow = [a for a in answers if (a["seconds"] if a["core_s"] is None else a["core_s"]) >= AIM_S]
-    tell(f"{len(answers) - len(slow)} of {len(answers)} questions take less than {AIM_S:g} s")
+    clock = sum(answer["seconds"] < AIM_S for answer in answers)
+    # A machine that has other things to do stretches the clock, and not what a question takes of a core.
+    core = sum(answer["core_s"] is not None and answer["core_s"] < AIM_S for answer in answers)
+    tell(f"Less than {AIM_S:g} s: {clock} of {len(answers)} by the clock, {core} of a core")
     return {"runs": runs, "trials": runs * TRIALS_PER_RUN, "measures": measures, "fill_s": filled_s, "answers": answers}
 
 
