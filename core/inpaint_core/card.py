@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from inpaint_core.errors import CannotDo, ModelRetired, ParameterInvalid, PromptRequired
+from inpaint_core.families import ABILITIES, Abilities
 from inpaint_core.guides import ControlUse, ReferenceUse
 from inpaint_core.job import JobRequest, ParameterValue
 from inpaint_core.size import SizeRule
@@ -32,8 +33,8 @@ class Parameter(BaseModel):
 
     type: Literal["number", "integer", "boolean", "choice"]
     default: ParameterValue
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    maximum: Annotated[float | None, Field(allow_inf_nan=False)] = None
     choices: tuple[str, ...] = ()
     unit: str = ""
     help: str
@@ -72,7 +73,7 @@ class Parameter(BaseModel):
 class ModelCard(BaseModel):
     """A catalogue entry. Its name is also the suffix of its queue."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
     title: str
@@ -118,6 +119,45 @@ class ModelCard(BaseModel):
     def _only_by_an_api(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and info.data.get("device") != "api":
             raise ValueError("only a model with device 'api' can be served by another; leave it out")
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _are_read_in_time(cls, value: dict[str, Weights], info: ValidationInfo) -> dict[str, Weights]:
+        family, able = _abilities(info)
+        for role, weights in value.items() if able else ():
+            guide = weights.needed_for
+            if able and guide is not None and role not in able.guides.get(guide, ()):
+                raise ValueError(
+                    f"{role} is needed for more than {guide} images in the family {family}: leave out needed_for."
+                )
+        return value
+
+    @field_validator("negative_prompt")
+    @classmethod
+    def _is_heeded(cls, value: bool, info: ValidationInfo) -> bool:
+        family, able = _abilities(info)
+        if value and able and not able.negative_prompt:
+            raise ValueError(f"cannot be true: the family {family} reads none")
+        return value
+
+    @field_validator("reference", "control")
+    @classmethod
+    def _is_taken(
+        cls, value: ReferenceUse | ControlUse | None, info: ValidationInfo
+    ) -> ReferenceUse | ControlUse | None:
+        family, able = _abilities(info)
+        guide = str(info.field_name)
+        if value is None or able is None:
+            return value
+        if guide not in able.guides:
+            raise ValueError(f"cannot be claimed: the family {family} takes no {guide} image.")
+        if guide == "reference" and value.strength is not None and not able.reference_strength:
+            raise ValueError(f"cannot have a strength in the family {family}: it would do nothing.")
+        named = info.data.get("weights")  # None: they are wrong themselves
+        missing = [] if named is None else [role for role in able.guides[guide] if role not in named]
+        if missing:
+            raise ValueError(f"needs the weights {', '.join(missing)}, which the card does not name.")
         return value
 
     @property
@@ -215,6 +255,12 @@ class ModelCard(BaseModel):
                     field=name,
                 )
         return {name: given.get(name, rule.default) for name, rule in self.parameters.items()}
+
+
+def _abilities(info: ValidationInfo) -> tuple[str, Abilities | None]:
+    """The family of the card that is checked, and what it can; None for one that is not known here."""
+    family = str(info.data.get("family"))
+    return family, ABILITIES.get(family)
 
 
 def _takes(card: ModelCard, kind: str) -> bool:

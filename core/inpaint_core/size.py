@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class SizeRule(BaseModel):
     """Which pictures a model takes. The fleet crops, scales and pads to it. Areas are pixels."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     multiple_of: Annotated[int, Field(ge=1, le=512, description="Both sides are multiples of it")] = 1
     native_area: Annotated[

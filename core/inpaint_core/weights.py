@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Weights(BaseModel):
     """A repository of the Hugging Face hub, or a part of one. Only safetensors are ever read from it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$", description="Owner and name on the hub")]
     revision: Annotated[
@@ -31,7 +31,7 @@ class Weights(BaseModel):
 
     @model_validator(mode="after")
     def _stays_inside(self) -> Weights:
-        for name in (self.repo, *self.folders, self.file or ""):
+        for name in (self.repo, self.revision, *self.folders, self.file or ""):
             if name.startswith("/") or "\\" in name or any(part in (".", "..") for part in name.split("/")):
                 raise ValueError(f"{name!r} leads out of the folder of weights")
         return self

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from inpaint_core.catalogue import load_catalogue
 from inpaint_core.errors import SettingsInvalid
+from inpaint_core.families import ABILITIES
 from inpaint_core.settings import load_settings
+from inpaint_worker.pipelines import FAMILIES
 
 
 @pytest.fixture
@@ -87,6 +89,88 @@ def test_the_setting_names_the_file(file: Path) -> None:
 )
 def test_what_is_wrong_is_told_with_file_key_and_remedy(file: Path, text: str, told: str) -> None:
     assert told in refusal(file, text)
+
+
+def test_every_family_that_workers_have_is_known() -> None:
+    assert set(ABILITIES) == set(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[models.qwen-image-inpainting.control]\nby = 'x'\ntypes = ['canny']\nstrength = 1",
+            "models.qwen-image-inpainting.control cannot be claimed: the family qwen-image takes no control image.",
+        ),
+        (
+            "[models.opencv-ns.reference]\nby = 'x'",
+            "models.opencv-ns.reference cannot be claimed: the family opencv takes no reference image.",
+        ),
+        (
+            "[models.flux-2-klein-4b.reference]\nstrength = 0.5",
+            "models.flux-2-klein-4b.reference cannot have a strength in the family flux-2-klein: it would do nothing.",
+        ),
+        (
+            "[models.stable-diffusion-2-inpainting.reference]\nby = 'x'\nstrength = 1",
+            "models.stable-diffusion-2-inpainting.reference needs the weights ip_adapter, image_encoder",
+        ),
+        (
+            "[models.opencv-ns.reference]\nby = 'x'\n[models.opencv-ns]\nfamily = 'flux-fill'",
+            "models.opencv-ns.reference needs the weights redux",
+        ),
+        (
+            "[models.flux-1-fill-dev]\nnegative_prompt = true",
+            "models.flux-1-fill-dev.negative_prompt cannot be true: the family flux-fill reads none, found True",
+        ),
+        (
+            "[models.flux-1-fill-dev.weights.base]\nneeded_for = 'control'",
+            "models.flux-1-fill-dev.weights base is needed for more than control images in the family flux-fill: leave "
+            "out needed_for.",
+        ),
+        (
+            "[models.flux-1-fill-dev.weights.union]\nneeded_for = 'reference'",
+            "models.flux-1-fill-dev.weights union is needed for more than reference images",
+        ),
+    ],
+)
+def test_a_card_claims_no_more_than_its_family_can(file: Path, text: str, told: str) -> None:
+    assert told in refusal(file, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[models.flux-1-fill-dev.control]\nstrenght = 1",
+            "models.flux-1-fill-dev.control.strenght is not a field there. Did you mean strength?",
+        ),
+        (
+            "[models.flux-1-fill-dev.weights.base]\nrevison = 'x'",
+            "models.flux-1-fill-dev.weights.base.revison is not a field there. Did you mean revision?",
+        ),
+        (
+            "[models.opencv-ns.parameters.radius]\nminmum = 1",
+            "models.opencv-ns.parameters.radius.minmum is not a field there. Did you mean minimum?",
+        ),
+        ("[models.flux-1-fill-dev.control]\ntypes = []", "models.flux-1-fill-dev.control.types must not be empty"),
+        ("[models.opencv-ns.parameters.radius]\nminimum = nan", "parameters.radius.minimum must be a finite number"),
+        ("[models.flux-1-fill-dev]\ngpu_memory_gb = inf", "flux-1-fill-dev.gpu_memory_gb must be a finite number"),
+        ("[models.flux-1-fill-dev.weights.base]\nsize_gb = inf", "weights.base.size_gb must be a finite number"),
+        ("[models.flux-1-fill-dev.size]\nmax_aspect = inf", "models.flux-1-fill-dev.size.max_aspect must be a finite"),
+        (
+            "[models.flux-1-fill-dev.weights.base]\nrevision = '../../../x'",
+            "models.flux-1-fill-dev.weights.base '../../../x' leads out of the folder of weights",
+        ),
+        ("[models.opencv-ns]\nname = 'mine'", "models.opencv-ns.name cannot be another than that of its table"),
+    ],
+)
+def test_slips_in_the_tables_of_a_card_are_told_where_they_are(file: Path, text: str, told: str) -> None:
+    assert told in refusal(file, text)
+
+
+def test_what_is_told_of_a_table_is_not_all_that_is_in_it(file: Path) -> None:
+    told = refusal(file, "[models.flux-1-fill-dev.weights.base]\nrepo = 'a/..'")
+    assert told.endswith("models.flux-1-fill-dev.weights.base 'a/..' leads out of the folder of weights")
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

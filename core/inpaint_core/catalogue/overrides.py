@@ -17,13 +17,20 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from inpaint_core.card import ModelCard
+from inpaint_core.card import ModelCard, Parameter
 from inpaint_core.errors import SettingsInvalid
+from inpaint_core.guides import ControlUse, ReferenceUse
+from inpaint_core.size import SizeRule
+from inpaint_core.weights import Weights
 
 #: Names the card that a new one starts from.
 _LIKE = "like"
+#: What the tables of a card hold.
+_TABLES: dict[object, type[BaseModel]] = {
+    "weights": Weights, "parameters": Parameter, "size": SizeRule, "reference": ReferenceUse, "control": ControlUse,
+}  # fmt: skip
 
 
 def apply_overrides(cards: Mapping[str, ModelCard], path: Path) -> dict[str, ModelCard]:
@@ -37,6 +44,8 @@ def apply_overrides(cards: Mapping[str, ModelCard], path: Path) -> dict[str, Mod
         like = table.pop(_LIKE, None)
         if like is not None and (not isinstance(like, str) or like not in plain):
             raise _wrong(path, f"models.{name}.like", f"there is no model {like!r}.{_nearest(str(like), plain)}")
+        if table.get("name", name) != name:
+            raise _wrong(path, f"models.{name}.name", "cannot be another than that of its table, [models.NAME]")
         start = plain.get(like or name, {})
         merged = _merged(start, table) | {"name": name}
         try:
@@ -81,9 +90,15 @@ def _explained(
         hint = "" if known else f' To start from another card, say like = "NAME".{_nearest(name, names)}'
         return _wrong(path, key, f"is missing.{hint}")
     if first["type"] == "extra_forbidden":
-        fields = list(ModelCard.model_fields)
-        return _wrong(path, key, f"is not a field of a card.{_nearest(str(first['loc'][-1]), fields)}")
-    return _wrong(path, key, f"{problem}, found {first['input']!r}"[:300])
+        inside = first["loc"][:-1]
+        fields = list((_TABLES.get(inside[0], ModelCard) if inside else ModelCard).model_fields)
+        where = "there" if inside else "of a card"
+        return _wrong(path, key, f"is not a field {where}.{_nearest(str(first['loc'][-1]), fields)}")
+    if first["type"] == "too_short":
+        problem = "must not be empty"
+    # Of a whole table, everything else that is in it would be shown.
+    found = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+    return _wrong(path, key, f"{problem}{found}"[:300])
 
 
 def _nearest(name: str, names: Mapping[str, object] | list[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from diffusers import StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipeline
 from inpaint_core.card import ModelCard
 from inpaint_core.errors import OperatorError
+from inpaint_core.families import ABILITIES
 from inpaint_core.settings import Settings
 from PIL import Image
 from transformers import CLIPVisionModelWithProjection
@@ -34,8 +35,6 @@ _CLASSES: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 #: Only for reference images: read with the first of them.
 _LATER = {"feature_extractor": None, "image_encoder": None}
-#: What a card must name in `weights` for what it claims to take.
-_ROLES: dict[Guide, tuple[str, ...]] = {"reference": ("ip_adapter", "image_encoder"), "control": ("control",)}
 
 
 class StableDiffusion(DiffusersPipeline):
@@ -148,7 +147,7 @@ def build(card: ModelCard, settings: Settings) -> StableDiffusion:
 
 def _check_guides(card: ModelCard) -> None:
     """Deployments write cards of their own: what is missing should be known before the first job that needs it."""
-    for guide, roles in _ROLES.items():
+    for guide, roles in ABILITIES[card.family].guides.items():
         missing = [role for role in roles if role not in card.weights]
         if getattr(card, guide) is not None and missing:
             raise OperatorError(f"{card.name} takes a {guide} image and names no weights for {', '.join(missing)}.")
