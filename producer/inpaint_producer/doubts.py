@@ -39,9 +39,10 @@ def _why_not_negative(card: ModelCard, request: JobRequest) -> str | None:
         return "it knows none"
     name = "true_guidance" if "true_guidance" in card.parameters else "guidance"
     value = card.resolve(request.parameters).get(name)
+    off = 0 if card.family == "z-image" else 1  # as diffusers counts for each
     return (
-        f"{name} is {value:g}, and only above 1 does it count"
-        if isinstance(value, int | float) and value <= 1
+        f"{name} is {value:g}, and only above {off} does it count"
+        if isinstance(value, int | float) and value <= off
         else None
     )
 

@@ -48,6 +48,20 @@ class TestKandinsky(NegativePromptContract):
             pipeline.run(edit, stop)
         assert np.array_equal(paint(pipeline, edit), clean)
 
+    def test_where_memory_is_short_its_prompts_are_forgotten(self, pipeline: Kandinsky) -> None:
+        edit = self.edit(pipeline)
+        paint(pipeline, edit)
+        read: list[Any] = []
+        handle = pipeline.pipe.prior_text_encoder.register_forward_pre_hook(lambda _model, args: read.append(args))
+        try:
+            paint(pipeline, edit)
+            assert not read
+            pipeline._forget_prompts()
+            paint(pipeline, edit)
+            assert read
+        finally:
+            handle.remove()
+
     def test_more_steps_of_the_prior_make_another_picture(self, pipeline: Kandinsky) -> None:
         other = self.edit(pipeline, parameters={"prior_steps": 4})
         assert not np.array_equal(paint(pipeline, self.edit(pipeline)), paint(pipeline, other))

@@ -53,6 +53,14 @@ def test_the_list_of_models_tells_which_take_which_guide() -> None:
     assert {line[place] for line in lines[1:]} >= {"", "reference", "control", "reference, control"}
 
 
+def test_a_card_tells_its_family_and_the_licence_of_each_part() -> None:
+    for card in load_catalogue().values():
+        shown = dict(line.split("\t", 1) for line in said("models", "show", card.name).splitlines() if "\t" in line)
+        assert shown["family"] == card.family
+        for role, weights in card.weights.items():
+            assert (weights.licence or "") in shown[f"weights: {role}"]
+
+
 def test_a_card_tells_how_it_takes_guides_for_people_and_for_programs() -> None:
     for card in load_catalogue().values():
         shown = dict(line.split("\t", 1) for line in said("models", "show", card.name).splitlines() if "\t" in line)

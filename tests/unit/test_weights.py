@@ -65,6 +65,13 @@ class TestLocating:
             f"inpaint models pull {SD2.name} --to {tmp_path}"
         )
 
+    def test_a_folder_without_the_file_is_told_before_a_job_needs_it(self, tmp_path: Path) -> None:
+        folder = make_folder(tmp_path, TURBO, "lora")
+        name = str(TURBO.weights["lora"].file)
+        (folder / name).rename(folder / "other.safetensors")
+        with pytest.raises(WeightsMissing, match=f"{name}. Run: inpaint models pull {TURBO.name} --to {tmp_path}"):
+            locate(TURBO, "lora", load_settings(weights_dir=tmp_path))
+
     def test_a_folder_counts_as_there_with_all_its_parts_only(self, tmp_path: Path) -> None:
         settings = load_settings(weights_dir=tmp_path)
         assert not on_disk(SD2, "base", settings)

@@ -26,7 +26,8 @@ class Resident:
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self._turn = threading.Lock()
-        self._fresh = True
+        #: What no job has done yet on it: the first run, and the first with each kind of guide, whose weights it reads.
+        self._fresh = {"plain", "reference", "control"}
 
     def load(self) -> None:
         """Load and warm the pipeline."""
@@ -42,11 +43,14 @@ class Resident:
             self._wait(attempt)
         broken = False
         try:
+            uses = _uses(edit)
             # Never back to False: an attempt may have several turns.
-            attempt.report.first_after_load |= self._fresh
-            self._fresh = False
+            attempt.report.first_after_load |= bool(uses & self._fresh)
+            self._fresh.discard("plain")
             with attempt.phase("inference"), self._on_device(attempt):
-                return self.pipeline.run(edit, on_step or attempt.step)
+                painted = self.pipeline.run(edit, on_step or attempt.step)
+            self._fresh -= uses
+            return painted
         except WorkerMustExit:
             broken = True
             raise
@@ -73,3 +77,8 @@ class Resident:
             if counted and (peak := memory.peak_bytes()):
                 attempt.report.peak_memory_bytes = max(peak, attempt.report.peak_memory_bytes or 0)
                 attempt.report.peak_memory_kind = memory.kind()
+
+
+def _uses(edit: Edit) -> set[str]:
+    guides = {"reference": edit.reference, "control": edit.control}
+    return {"plain", *(name for name, guide in guides.items() if guide is not None)}

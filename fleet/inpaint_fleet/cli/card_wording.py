@@ -66,6 +66,8 @@ def weights(found: Weights) -> str:
         words.append(f"{found.size_gb:g} GB")
     if found.needed_for:
         words.append(f"only for {found.needed_for} images")
+    if found.licence:
+        words.append(found.licence)
     if found.gated:
         words.append(f"gated: accept its licence on {found.page}")
     return ", ".join(words)

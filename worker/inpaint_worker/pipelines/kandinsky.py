@@ -36,7 +36,7 @@ class Kandinsky(DiffusersPipeline):
         prior = read_pretrained(KandinskyV22PriorPipeline, self.card, "prior", self.located["prior"], runtime)
         parts = {f"prior_{name}": part for name, part in prior.components.items()}
         combined = KandinskyV22InpaintCombinedPipeline(**decoder.components, **parts)
-        remember_prompts(combined.prior_pipe, "_encode_prompt")
+        self._forget.append(remember_prompts(combined.prior_pipe, "_encode_prompt"))
         return combined
 
     def called(self, edit: Edit) -> Any:

@@ -70,10 +70,14 @@ class StableDiffusion(DiffusersPipeline):
                 self._controlnet = read_controlnet_union(self._file("control"), self.pipe.unet, runtime)
 
     def _image_encoder(self, runtime: Runtime) -> Any:
-        (folder,) = self.card.weights["image_encoder"].folders
-        found = self.located["image_encoder"]
+        folders, found = self.card.weights["image_encoder"].folders, self.located["image_encoder"]
         return read_pretrained(
-            CLIPVisionModelWithProjection, self.card, "image_encoder", found, runtime, subfolder=folder
+            CLIPVisionModelWithProjection,
+            self.card,
+            "image_encoder",
+            found,
+            runtime,
+            subfolder=folders[0] if folders else "",  # a card of one's own may name a repository of its own
         )
 
     def _file(self, role: str) -> Path:

@@ -145,6 +145,12 @@ def _in_folder(card: ModelCard, weights: Weights, root: Path) -> Located:
             f"--to {root}",
             repo=weights.repo,
         )
+    if weights.file is not None and not (folder / weights.file).is_file():
+        raise WeightsMissing(
+            f"{card.name} needs {weights.file} of {weights.repo}, and there is no {folder / weights.file}. Run: "
+            f"inpaint models pull {card.name} --to {root}",
+            repo=weights.repo,
+        )
     revision = _noted(folder)
     if revision is not None and _COMMIT.fullmatch(weights.revision) and revision != weights.revision:
         raise WeightsMissing(
