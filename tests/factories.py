@@ -18,6 +18,9 @@ from inpaint_db.claims import Claimed, StoredOutput, claim
 from inpaint_db.dataset_queries import NewSample, insert_version, list_samples
 from inpaint_db.measure_queries import Found, MetricRow, register_metrics, save_measures
 from inpaint_db.presence import EnvironmentFacts, WorkerIdentity, register_worker, set_worker_state
+from inpaint_db.raters import make_rater
+from inpaint_db.rating_queries import save_event, save_rating, show_item
+from inpaint_db.rating_sessions import SessionRow, make_session
 from inpaint_db.run_queries import RunPlan, attach_jobs, insert_run, list_trials, note_model_versions
 from inpaint_db.runs import Published
 from inpaint_db.submissions import NewJob, insert_images, insert_jobs, register_models
@@ -180,6 +183,35 @@ def make_trial(connection: Connection, job_id: UUID, *, run: str = "test", model
     values = {"source": "review", "model": "A model", "position": 1, "facts": {}}
     connection.execute(insert(Published).values(values).on_conflict_do_nothing())
     return trial.id
+
+
+def make_rating_session(connection: Connection, *, rater: str = "Ada", **options: Any) -> SessionRow:
+    """A session of a rater, over the run `test` unless options say otherwise."""
+    who, _ = make_rater(connection, rater)
+    if "query" not in options:
+        options.setdefault("run_id", row(connection, "run", name="test")["id"])
+    return make_session(connection, who.id, f"{rater}'s", **{"seed": 1, **options})
+
+
+def give_stars(connection: Connection, session: SessionRow, position: int, stars: int, *criteria: str) -> list[UUID]:
+    """Stars by some criteria (all, if none is named) for the item at a position; ids of the ratings."""
+    item = show_item(connection, session.rater_id, session.id, position, bucket="inpaint")
+    given = []
+    for criterion in criteria or [c.name for c in item.criteria]:
+        given.append(new_id())
+        save_rating(
+            connection, session.rater_id, rating_id=given[-1], item_id=item.id, criterion=criterion, stars=stars
+        )
+    return given
+
+
+def make_rating(connection: Connection) -> SessionRow:
+    """A session over the run `test` with something said of its first item."""
+    session = make_rating_session(connection)
+    give_stars(connection, session, 1, 3)
+    item = show_item(connection, session.rater_id, session.id, 1, bucket="inpaint")
+    save_event(connection, session.rater_id, event_id=new_id(), item_id=item.id, kind="flag", reason="too dark")
+    return session
 
 
 def row(connection: Connection, table: str, **where: Any) -> dict[str, Any]:

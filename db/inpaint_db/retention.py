@@ -33,13 +33,14 @@ class Keep:
 #: No job may go: what is asked with this heeds every row that is there.
 EVERYTHING = Keep()
 
-# Whether the job `j` was kept long enough. Trials of benchmarks need their jobs for ever; a table that does, too, is
-# added here.
+# Whether the job `j` was kept long enough. Trials of benchmarks and what was rated need their jobs for ever; a table
+# that does, too, is added here.
 _PAST = """coalesce((
     (j.status = 'succeeded' AND j.finished_at < now() - make_interval(days => CAST(:succeeded_days AS int)))
  OR (j.status IN ('failed', 'canceled', 'expired')
      AND j.finished_at < now() - make_interval(days => CAST(:failed_days AS int))))
- AND NOT EXISTS (SELECT FROM trial t WHERE t.job_id = j.id), false)"""
+ AND NOT EXISTS (SELECT FROM trial t WHERE t.job_id = j.id)
+ AND NOT EXISTS (SELECT FROM rating_item i WHERE i.job_id = j.id), false)"""
 
 # Every reference to an input by its content. A table that refers to images is added here as one more UNION ALL; its
 # foreign key to `image` is what makes the lock below hold against it.

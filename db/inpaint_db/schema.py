@@ -6,6 +6,7 @@ from inpaint_db.environments import Environment, Model, Price, Worker
 from inpaint_db.jobs import Attempt, Job
 from inpaint_db.measures import Measure, Metric
 from inpaint_db.outputs import Image, Output
+from inpaint_db.ratings import Criterion, Rater, Rating, RatingEvent, RatingItem, RatingSession, Rubric
 from inpaint_db.runs import ModelVersion, Published, Run, Trial
 
 metadata = Base.metadata
@@ -13,6 +14,7 @@ metadata = Base.metadata
 __all__ = [
     "Attempt",
     "Base",
+    "Criterion",
     "Dataset",
     "DatasetVersion",
     "Environment",
@@ -25,6 +27,12 @@ __all__ = [
     "Output",
     "Price",
     "Published",
+    "Rater",
+    "Rating",
+    "RatingEvent",
+    "RatingItem",
+    "RatingSession",
+    "Rubric",
     "Run",
     "Sample",
     "Trial",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from factories import count, make_illustrated_job, make_output, make_trial, make_worker, try_claim
+from factories import count, make_illustrated_job, make_output, make_rating, make_trial, make_worker, try_claim
 from inpaint_core.errors import AccessDenied, DatabaseUnavailable, OperatorError, SchemaBehind
 from inpaint_core.settings import Settings
 from inpaint_core.status import JobStatus
@@ -51,6 +51,7 @@ def fill(connection: Connection) -> None:
     assert claimed is not None
     finish(connection, claimed, JobStatus.SUCCEEDED, AttemptReport({"inference_s": 1.0}), [make_output(claimed)])
     make_trial(connection, job_id)
+    make_rating(connection)
 
 
 # --- up and down ------------------------------------------------------------------------------------------------------
@@ -180,7 +181,8 @@ def test_every_foreign_key_has_an_index_on_its_side_or_says_why_not(connection: 
          WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace AND NOT EXISTS (
                SELECT 1 FROM pg_index i WHERE i.indrelid = k.conrelid
                   AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)""")
-    # Models and their versions, environments, workers and datasets are never deleted; prices and runs are few.
+    # Models and their versions, environments, workers, datasets and ratings are never deleted; prices, runs and rubrics
+    # are few.
     unneeded = {
         "fk_trial_model_model",
         "fk_trial_model_version_id_model_version",
@@ -193,6 +195,11 @@ def test_every_foreign_key_has_an_index_on_its_side_or_says_why_not(connection: 
         "fk_worker_environment_id_environment",
         "fk_worker_model_model",
         "fk_attempt_environment_id_environment",
+        "fk_rating_session_rubric_id_rubric",
+        "fk_rating_session_run_id_run",
+        "fk_rating_item_repeat_of_rating_item",
+        "fk_rating_item_sample_id_sample",
+        "fk_rating_supersedes_rating",
     }
     assert set(connection.execute(bare).scalars()) <= unneeded
 

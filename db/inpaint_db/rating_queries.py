@@ -1,0 +1,244 @@
+"""Statements of a rater at work: what an item shows, and what is said of it.
+
+Everything is asked in the name of a rater, and another's items are as if they were not there. What a rater may see of
+an item is in `ItemView`: never its model or purpose, nor an address that tells a source from a result, so that pages
+pass pictures on themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from inpaint_core.errors import IdempotencyConflict, InvalidRequest
+from sqlalchemy import Connection, text
+
+from inpaint_db.rating_pictures import Picture, pictures_of
+from inpaint_db.rating_sessions import lock_session
+from inpaint_db.rubrics import CriterionRow, find_rubric
+
+MAX_TEXT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """An item as a rater may see it, with the stars that count so far."""
+
+    id: UUID
+    session_id: UUID
+    position: int
+    #: How many items the session has.
+    items: int
+    #: "output": one result; "trials": several.
+    kind: str
+    prompt: str
+    negative_prompt: str
+    criteria: tuple[CriterionRow, ...]
+    source: Picture
+    #: White is repainted; None only if nobody has stored one.
+    mask: Picture | None
+    results: tuple[Picture, ...]
+    stars: dict[str, int]
+    skipped: bool
+    flagged: bool
+    min_dwell_s: float
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRating:
+    """A rating as it was saved. `again`: it was there already, by the same id."""
+
+    id: UUID
+    item_id: UUID
+    criterion: str
+    stars: int
+    number: int
+    supersedes: UUID | None
+    created_at: datetime
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A rating that was taken back, and the stars of an earlier one that count again (None: there is none)."""
+
+    rating_id: UUID
+    item_id: UUID
+    position: int
+    criterion: str
+    stars: int
+    now: int | None
+
+
+_ITEM = text("""
+UPDATE rating_item i SET shown_at = coalesce(i.shown_at, now()) FROM rating_session s
+ WHERE s.id = i.session_id AND s.id = :session_id AND s.rater_id = :rater_id AND i.position = :position
+RETURNING i.id, i.session_id, i.position, i.kind, i.purpose, i.damage_seed, i.sample_id, i.trial_ids, i.job_id,
+          s.rubric_id, s.min_dwell_s, s.finished_at IS NOT NULL AS finished,
+          (SELECT count(*) FROM rating_item n WHERE n.session_id = s.id) AS items
+""")
+
+
+def show_item(connection: Connection, rater_id: UUID, session_id: UUID, position: int, *, bucket: str) -> ItemView:
+    """The item at a position, from 1; notes when it was first shown. `bucket`: where pictures of samples lie.
+
+    `InvalidRequest` (`field` "item") if there is none, or the session is another's.
+    """
+    if not 1 <= position < 2**31:
+        raise _no_such_item()
+    values = {"rater_id": rater_id, "session_id": session_id, "position": position}
+    item = connection.execute(_ITEM, values).one_or_none()
+    if item is None:
+        raise _no_such_item()
+    progress = connection.execute(
+        text("SELECT skipped, flagged FROM rating_progress WHERE item_id = :id"), {"id": item.id}
+    ).one()
+    stars = connection.execute(text("SELECT criterion, stars FROM current_rating WHERE item_id = :id"), {"id": item.id})
+    shown = pictures_of(connection, item, bucket)
+    return ItemView(
+        item.id, item.session_id, item.position, item.items, item.kind, shown.prompt, shown.negative_prompt,
+        find_rubric(connection, item.rubric_id).asked_of(item.kind), shown.source, shown.mask, shown.results,
+        {row.criterion: row.stars for row in stars}, progress.skipped, progress.flagged, item.min_dwell_s,
+        item.finished,
+    )  # fmt: skip
+
+
+def save_rating(
+    connection: Connection,
+    rater_id: UUID,
+    *,
+    rating_id: UUID,
+    item_id: UUID,
+    criterion: str,
+    stars: int,
+    duration_s: float | None = None,
+    ui_version: str = "",
+) -> SavedRating:
+    """Save stars under an id that the client chose. The same again returns what is there, even when finished.
+
+    A later rating of the item and criterion replaces an earlier one, from whichever page it comes. Refused with
+    `InvalidRequest`, whose `field` is "item" (not there, or another's), "criterion", "stars" (not 0 to 4),
+    "duration_s", "ui_version" or "session" (finished); with `IdempotencyConflict` if the id stands for another rating.
+    """
+    session = _session_of(connection, rater_id, item_id)
+    there = connection.execute(text("SELECT * FROM rating WHERE id = :id"), {"id": rating_id}).one_or_none()
+    if there is not None:
+        if (there.item_id, there.criterion, there.stars) != (item_id, criterion, stars):
+            raise IdempotencyConflict(f"The id {rating_id} was used before for another rating. Take a new one.")
+        return _saved(there, again=True)
+    _refuse_finished(session)
+    kind = connection.execute(text("SELECT kind FROM rating_item WHERE id = :id"), {"id": item_id}).scalar_one()
+    asked = [row.name for row in find_rubric(connection, session.rubric_id).asked_of(kind)]
+    if criterion not in asked:
+        raise InvalidRequest(f"This item is not rated by {criterion!r}, but by {', '.join(asked)}.", field="criterion")
+    if isinstance(stars, bool) or not isinstance(stars, int) or not 0 <= stars <= 4:
+        raise InvalidRequest(f"stars is {stars!r}; it must be 0, 1, 2, 3 or 4.", field="stars")
+    if duration_s is not None and not (math.isfinite(duration_s) and duration_s >= 0):
+        raise InvalidRequest(f"duration_s is {duration_s}; it must be seconds from 0.", field="duration_s")
+    row = connection.execute(
+        text("""
+        INSERT INTO rating (id, item_id, criterion, stars, supersedes, duration_s, ui_version)
+        VALUES (:id, :item_id, :criterion, :stars,
+                (SELECT c.id FROM current_rating c WHERE c.item_id = :item_id AND c.criterion = :criterion),
+                :duration_s, :ui_version)
+        RETURNING *"""),
+        {
+            "id": rating_id, "item_id": item_id, "criterion": criterion, "stars": stars, "duration_s": duration_s,
+            "ui_version": _storable(ui_version, "ui_version"),
+        },
+    ).one()  # fmt: skip
+    return _saved(row, again=False)
+
+
+def save_event(
+    connection: Connection, rater_id: UUID, *, event_id: UUID, item_id: UUID, kind: str, reason: str = ""
+) -> None:
+    """Note that a rater skipped an item ("skip"), thought better of it ("unskip"), or flagged it ("flag").
+
+    The same id again changes nothing. Errors as of `save_rating`; `field` may be "kind" and "reason" too.
+    """
+    session = _session_of(connection, rater_id, item_id)
+    if kind not in ("skip", "unskip", "flag"):
+        raise InvalidRequest(f"kind is {kind!r}; it must be skip, unskip or flag.", field="kind")
+    there = connection.execute(text("SELECT * FROM rating_event WHERE id = :id"), {"id": event_id}).one_or_none()
+    if there is not None:
+        if (there.item_id, there.kind) != (item_id, kind):
+            raise IdempotencyConflict(f"The id {event_id} was used before for another event. Take a new one.")
+        return
+    _refuse_finished(session)
+    connection.execute(
+        text("INSERT INTO rating_event (id, item_id, kind, reason) VALUES (:id, :item_id, :kind, :reason)"),
+        {"id": event_id, "item_id": item_id, "kind": kind, "reason": _storable(reason, "reason")},
+    )
+
+
+_NEWEST = text("""
+SELECT r.id FROM rating r JOIN rating_item i ON i.id = r.item_id
+ WHERE i.session_id = :session_id AND NOT EXISTS (SELECT FROM rating_event e WHERE e.rating_id = r.id)
+ ORDER BY r.number DESC LIMIT 1
+""")
+_UNDONE = text("""
+SELECT r.id AS rating_id, r.item_id, i.position, r.criterion, r.stars,
+       (SELECT c.stars FROM current_rating c WHERE c.item_id = r.item_id AND c.criterion = r.criterion) AS now
+  FROM rating_event e JOIN rating r ON r.id = e.rating_id JOIN rating_item i ON i.id = r.item_id
+ WHERE e.id = :event_id AND i.session_id = :session_id
+""")
+
+
+def undo(connection: Connection, rater_id: UUID, *, event_id: UUID, session_id: UUID) -> Undone:
+    """Take back the newest rating of a session that was not taken back; the one before it counts again.
+
+    The same id again takes nothing more back. `InvalidRequest` (`field` "session"): not there, another's, finished, or
+    nothing is left to be taken back.
+    """
+    session = lock_session(connection, rater_id, "s.id = :session_id", {"session_id": session_id})
+    if session is None:
+        raise InvalidRequest("There is no such session among yours.", field="session")
+    values = {"event_id": event_id, "session_id": session_id}
+    there = connection.execute(_UNDONE, values).one_or_none()
+    if there is not None:
+        return Undone(**there._mapping)
+    if connection.execute(text("SELECT 1 FROM rating_event WHERE id = :event_id"), values).scalar():
+        raise IdempotencyConflict(f"The id {event_id} was used before for another event. Take a new one.")
+    _refuse_finished(session)
+    newest = connection.execute(_NEWEST, values).scalar()
+    if newest is None:
+        raise InvalidRequest("There is no rating left that could be taken back.", field="session")
+    connection.execute(
+        text("""
+        INSERT INTO rating_event (id, item_id, kind, rating_id)
+        SELECT :event_id, r.item_id, 'undo', r.id FROM rating r WHERE r.id = :rating_id"""),
+        {"event_id": event_id, "rating_id": newest},
+    )
+    return Undone(**connection.execute(_UNDONE, values).one()._mapping)
+
+
+def _session_of(connection: Connection, rater_id: UUID, item_id: UUID) -> Any:
+    condition = "s.id = (SELECT i.session_id FROM rating_item i WHERE i.id = :item_id)"
+    session = lock_session(connection, rater_id, condition, {"item_id": item_id})
+    if session is None:
+        raise _no_such_item()
+    return session
+
+
+def _refuse_finished(session: Any) -> None:
+    if session.finished_at is not None:
+        raise InvalidRequest("This session is finished, and what it has revealed cannot be rated.", field="session")
+
+
+def _no_such_item() -> InvalidRequest:
+    return InvalidRequest("There is no such item in your sessions.", field="item")
+
+
+def _saved(row: Any, *, again: bool) -> SavedRating:
+    return SavedRating(row.id, row.item_id, row.criterion, row.stars, row.number, row.supersedes, row.created_at, again)
+
+
+def _storable(given: str, field: str) -> str:
+    if len(given) > MAX_TEXT or any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in given):
+        raise InvalidRequest(f"{field} must be text of at most {MAX_TEXT:,} characters, without NUL.", field=field)
+    return given

@@ -1,0 +1,70 @@
+"""What there is to be rated: finished trials of a run, or finished jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from inpaint_db.rating_plans import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuery:
+    """Which succeeded jobs: those that match all that is given, the newest first."""
+
+    campaign: str | None = None
+    model: str | None = None
+    jobs: tuple[UUID, ...] = ()
+    limit: int = 100
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is written down with the session."""
+        return {
+            "campaign": self.campaign, "model": self.model, "jobs": [str(job) for job in self.jobs],
+            "limit": self.limit,
+        }  # fmt: skip
+
+
+_OF_RUN = text("""
+SELECT t.id, t.run_id, t.model, t.sample_id, t.job_id
+  FROM trial t JOIN run r ON r.id = t.run_id JOIN sample s ON s.id = t.sample_id LEFT JOIN job j ON j.id = t.job_id
+ WHERE t.run_id = :run_id AND (t.imported_at IS NOT NULL OR j.status = 'succeeded')
+ ORDER BY s.position, array_position(r.models, t.model), t.number
+""")
+
+_OF_JOBS = text("""
+SELECT t.id, t.run_id, j.model, t.sample_id, j.id AS job_id
+  FROM job j LEFT JOIN trial t ON t.job_id = j.id
+ WHERE j.status = 'succeeded' AND (CAST(:campaign AS text) IS NULL OR j.campaign = :campaign)
+   AND (CAST(:model AS text) IS NULL OR j.model = :model)
+   AND (cardinality(CAST(:jobs AS uuid[])) = 0 OR j.id = ANY(:jobs))
+ ORDER BY j.finished_at DESC, j.id LIMIT :limit
+""")
+
+
+def subjects_of_run(connection: Connection, run_id: UUID | None) -> list[Subject]:
+    """Each result of a run, and for each model and sample with several of them the set, in a fixed order."""
+    rows = connection.execute(_OF_RUN, {"run_id": run_id}).all()
+    subjects = [_output(row) for row in rows]
+    sets: dict[tuple[str, UUID], list[UUID]] = {}
+    for row in rows:
+        sets.setdefault((row.model, row.sample_id), []).append(row.id)
+    return subjects + [
+        Subject("trials", model, run_id, sample_id, tuple(trials), None)
+        for (model, sample_id), trials in sets.items()
+        if len(trials) > 1
+    ]
+
+
+def subjects_of_jobs(connection: Connection, query: JobQuery) -> list[Subject]:
+    """The results of jobs. One that is a trial of a run counts for that run."""
+    values = {"campaign": query.campaign, "model": query.model, "jobs": list(query.jobs), "limit": query.limit}
+    return [_output(row) for row in connection.execute(_OF_JOBS, values)]
+
+
+def _output(row: Any) -> Subject:
+    trials = () if row.id is None else (row.id,)
+    return Subject("output", row.model, row.run_id, row.sample_id, trials, row.job_id)
