@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ def _runs(card: ModelCard, settings: Settings) -> str:
         instead = f"; {card.substitute} took its place" if card.substitute else ""
         raise _InTheWay(f"retired{instead}")
     _check_extra(card)
+    _check_family(card)
     if card.device == "api":
         if settings.openai_api_key is None:
             raise _InTheWay("needs a key: set INPAINT_OPENAI_API_KEY")
@@ -68,6 +70,15 @@ def _check_extra(card: ModelCard) -> None:
         raise _InTheWay(
             f'needs the extra {extra}: pip install "inpaint-fleet[{extra}]" (not there: {", ".join(missing)})'
         )
+
+
+def _check_family(card: ModelCard) -> None:
+    from inpaint_worker.pipelines import FAMILIES
+
+    if card.family not in FAMILIES:
+        near = get_close_matches(card.family, FAMILIES, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise _InTheWay(f"is of the family {card.family!r}, which workers do not have{hint}")
 
 
 def _place(card: ModelCard, settings: Settings) -> str:
@@ -119,10 +130,13 @@ def _check_weights(card: ModelCard, settings: Settings) -> None:
 
 def _without(card: ModelCard, settings: Settings) -> str:
     """What edits it cannot make since weights that only those need are missing."""
-    guides = sorted({weights.needed_for for weights in _missing(card, settings) if weights.needed_for})
-    if not guides:
+    missing = [weights for weights in _missing(card, settings) if weights.needed_for]
+    if not missing:
         return ""
-    return f"; without {' and '.join(guides)} images, whose weights are missing: {_pull(card, settings)}"
+    guides = sorted({str(weights.needed_for) for weights in missing})
+    gated = [weights.page for weights in missing if weights.gated]
+    accept = f"accept the licence on {gated[0]}, set HF_TOKEN, and " if gated and not _has_token() else ""
+    return f"; without {' and '.join(guides)} images, whose weights are missing: {accept}{_pull(card, settings)}"
 
 
 def _missing(card: ModelCard, settings: Settings) -> list[Weights]:

@@ -52,6 +52,25 @@ def test_a_model_runs_without_them_and_the_images_that_it_could_not_take_are_nam
     assert told(card, tmp_path) == (Level.OK, "runs on NVIDIA Test")
 
 
+def test_of_gated_ones_it_tells_whose_licence_to_accept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = load_catalogue()["flux-1-fill-dev"]
+    give(tmp_path, card, None)
+    monkeypatch.setattr(doctor_models, "_has_token", lambda: False)
+    page = card.weights["redux"].page
+    assert f"are missing: accept the licence on {page}, set HF_TOKEN, and run `inpaint" in told(card, tmp_path)[1]
+    monkeypatch.setattr(doctor_models, "_has_token", lambda: True)
+    assert "are missing: run `inpaint" in told(card, tmp_path)[1]
+
+
+def test_a_card_of_a_family_that_workers_lack_does_not_run(tmp_path: Path) -> None:
+    catalogue = tmp_path / "catalogue.toml"
+    catalogue.write_text('[models.mine]\nlike = "opencv-ns"\nfamily = "opencw"\n', encoding="utf-8")
+    found = doctor_models.models(load_settings(catalogue=catalogue))
+    assert next((each.level, each.found) for each in found if each.check == "model mine") == (
+        Level.INFO, "is of the family 'opencw', which workers do not have; did you mean opencv?"
+    )  # fmt: skip
+
+
 def test_a_card_names_only_guides_that_it_takes_as_what_weights_are_needed_for() -> None:
     assert GUIDED
     for card in GUIDED:
