@@ -21,7 +21,7 @@ from bpy_extras.object_utils import world_to_camera_view
 from furniture import place_piece
 from materials import make_materials
 from mathutils import Vector
-from shapes import Point, box, move, sheet
+from shapes import Point, box, sheet
 from textiles import cushion
 
 Stroke = tuple[list[Point], float]  # 3-D points, brush radius in pixels of a picture 1024 wide
@@ -62,7 +62,8 @@ def furnish(library: Path) -> None:
     for x, lean, spin, size, paint in ((-0.95, 4, 14, 0.42, "ochre"), (0.06, -3, -12, 0.40, "cream")):
         before = set(bpy.data.objects)
         cushion(size, [-22, lean, spin], paint)
-        move(set(bpy.data.objects) - before, (x, 1.93, 0.66))
+        for half in set(bpy.data.objects) - before:
+            half.location = (x, 1.93, 0.66)
 
 
 def add_unwanted() -> list[Stroke]:

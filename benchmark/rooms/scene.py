@@ -27,12 +27,12 @@ THINGS: dict[str, Callable[..., Any]] = {
         *(textiles.curtain, textiles.rug, textiles.cushion),
         *(joinery.framed, joinery.mirror, joinery.slats, joinery.books, joinery.china_cabinet, joinery.chevron_cabinet),
         *(joinery.planter, joinery.towel_stand, joinery.dining_bench, joinery.wall_shelf),
-        *(tableware.vase, tableware.plates, tableware.standing_plate, tableware.bowls, tableware.cups),
+        *(tableware.vase, tableware.plates, tableware.bowls, tableware.cups),
         *(tableware.teapot, tableware.jug, plants.trailing_plant),
         *(fittings.table_lamp, fittings.floor_lamp, fittings.pendant, fittings.bath, fittings.laptop, fittings.pens),
     )
 }
-PLACING = {"kind", "place", "turn", "size_by", "target"}
+PLACING = {"kind", "place", "turn", "target"}
 
 
 def read(name: str) -> Description:
@@ -49,7 +49,7 @@ def add_thing(thing: Description) -> None:
     before = set(bpy.data.objects)
     THINGS[thing["kind"]](**{key: value for key, value in thing.items() if key not in PLACING})
     made = set(bpy.data.objects) - before
-    move(made, thing["place"], thing.get("turn", 0), thing.get("size_by", 1))
+    move(made, thing["place"], thing.get("turn", 0))
 
 
 def build(room: Description, library: Path) -> list[bpy.types.Object]:

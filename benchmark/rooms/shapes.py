@@ -112,12 +112,8 @@ def turn_grain(made: bpy.types.Object, degrees: float) -> None:
     made.matrix_basis = made.matrix_basis @ spin
 
 
-def move(made: Iterable[bpy.types.Object], place: Sequence[float], turn: float = 0, size: float = 1) -> None:
+def move(made: Iterable[bpy.types.Object], place: Sequence[float], turn: float = 0) -> None:
     """Bring things that were built around the origin to their place; ``turn`` about the upright axis, in degrees."""
-    whole = (
-        Matrix.Translation(Vector(place))
-        @ Matrix.Rotation(math.radians(turn), 4, "Z")
-        @ Matrix.Diagonal((size, size, size, 1))
-    )
+    whole = Matrix.Translation(Vector(place)) @ Matrix.Rotation(math.radians(turn), 4, "Z")
     for part in made:
         part.matrix_basis = whole @ part.matrix_basis

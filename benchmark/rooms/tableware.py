@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import bpy
 import numpy as np
 from shapes import flow, tube, turned
@@ -58,12 +56,6 @@ def plates(count: int, radius: float, paint: str = "china") -> None:
     """Stack plates."""
     for k in range(count):
         turned(scaled([*PLATE, (0, 0.045)], radius), paint, 50, (0, 0, k * radius * 0.075))
-
-
-def standing_plate(radius: float, paint: str = "china") -> None:
-    """Lean a plate against what stands behind it, at positive y."""
-    made = turned(scaled([*PLATE, (0, 0.045)], radius), paint, 60)
-    made.rotation_euler, made.location = (math.radians(76), 0, 0), (0, -0.02, radius * 0.985)
 
 
 def bowls(count: int, radius: float, paint: str = "china") -> None:
