@@ -198,19 +198,20 @@ def name(data: bytes) -> str:
 
 
 def test_a_catalogue_of_ones_own_decides_what_a_model_can(settings: Settings, tmp_path: Path) -> None:
+    small, more = "stable-diffusion-2-inpainting", "weights.ip_adapter.repo = 'a/b'\nweights.image_encoder.repo = 'a/b'"
     file = tmp_path / "catalogue.toml"
     file.write_text(
-        '[models.opencv-telea.reference]\nby = "nothing"\n[models.mine]\nlike = "opencv-ns"\ntitle = "Mine"\n'
-        '[models.mine.control]\nby = "mine"\ntypes = ["pose"]\nstrength = 1\n',
+        f'[models.{small}]\n{more}\nreference.by = "mine"\nreference.strength = 1\n'
+        '[models.mine]\nlike = "z-image-turbo-inpainting"\ntitle = "Mine"\ncontrol.types = ["pose"]\n',
         encoding="utf-8",
     )
     with InpaintClient(settings.model_copy(update={"catalogue": file})) as client:
-        client.check(spec(model="opencv-telea", reference_image=CHAIR))
-        with pytest.raises(CannotDo, match=r"opencv-ns takes no reference image\. These can: .*opencv-telea"):
+        client.check(spec(model=small, prompt="a chair", reference_image=CHAIR))
+        with pytest.raises(CannotDo, match=rf"opencv-ns takes no reference image\. These can: .*{small}"):
             client.check(spec(model="opencv-ns", reference_image=CHAIR))
         with pytest.raises(CannotDo, match=r"opencv-ns takes no control image\. These can: .*mine"):
             client.check(spec(model="opencv-ns", **{**CANNY, "control_type": "pose"}))
-        client.check(spec(model="mine", **{**CANNY, "control_type": "pose"}))
+        client.check(spec(model="mine", prompt="a chair", **{**CANNY, "control_type": "pose"}))
 
 
 def test_a_submit_of_many_reads_a_shared_guide_once_and_tells_the_first_that_is_wrong(

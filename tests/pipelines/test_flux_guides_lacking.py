@@ -105,6 +105,9 @@ class TestUnusableGuides:
         for _ in range(2):
             with pytest.raises(WeightsMissing, match=why):
                 paint(pipeline, replace(plain, **guide))
+        # Moved between devices, such a tensor would end plain edits as well.
+        assert not any(parameter.is_meta for parameter in pipeline.pipe.transformer.parameters())
+        assert pipeline.pipe.image_encoder is None and pipeline.pipe.union is None
         assert np.array_equal(paint(pipeline, plain), before)
 
 

@@ -100,6 +100,27 @@ def test_a_guide_without_room_says_what_helps_and_leaves_nothing(
     assert not np.array_equal(paint(pipeline, guided), clean)
 
 
+def test_parts_that_take_turns_do_so_after_a_guide_was_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = _loaded(root)
+    assert pipeline.runtime is not None
+    pipeline.runtime = replace(pipeline.runtime, offload=True)
+    take_turns = pipeline.pipe.enable_model_cpu_offload
+    monkeypatch.setattr(pipeline.pipe, "enable_model_cpu_offload", lambda **_: take_turns(device="cpu"))
+    pipeline.pipe.enable_model_cpu_offload()
+
+    def half(guide: str, _runtime: Any) -> None:
+        pipeline.pipe.register_modules(image_encoder=torch.nn.Linear(1, 1))
+        raise WeightsMissing(guide)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "load_guide", half)
+        with pytest.raises(WeightsMissing):
+            paint(pipeline, _guided(pipeline, "reference"))
+    # Where one part has no hook, diffusers makes its tensors on the CPU.
+    parts = [part for part in pipeline.pipe.components.values() if isinstance(part, torch.nn.Module)]
+    assert len(parts) == 4 and all(hasattr(part, "_hf_hook") for part in parts)
+
+
 def test_a_full_gpu_is_no_fault_of_the_adapter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = _loaded(root)
 

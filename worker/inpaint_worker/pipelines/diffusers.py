@@ -115,10 +115,16 @@ class DiffusersPipeline(ABC):
         for role, weights in self.card.weights.items():
             if weights.needed_for == guide:
                 self._read_ahead(role, told)
-        with gpu_errors(self.card, guide=guide, on_full=self._forget_prompts):
-            self.load_guide(guide, self.runtime)
+        lacking = [name for name, part in self.pipe.components.items() if part is None]
+        try:
+            with gpu_errors(self.card, guide=guide, on_full=self._forget_prompts):
+                self.load_guide(guide, self.runtime)
+        except BaseException:
+            self.pipe.register_modules(**dict.fromkeys(lacking))  # what was read of it would stay on the GPU
+            raise
+        finally:
             if self.runtime.offload:
-                self.pipe.enable_model_cpu_offload()  # anew: it does not know of the new part
+                self.pipe.enable_model_cpu_offload()  # anew: it does not know of a new part
         self._guides.add(guide)
         log.info("guide_loaded", guide=guide)
 

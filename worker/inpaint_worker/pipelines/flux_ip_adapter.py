@@ -75,7 +75,8 @@ def read_ip_adapter(pipe: Any, card: ModelCard, located: dict[str, Located], run
         extractor = CLIPImageProcessor.from_pretrained(clip.folder, local_files_only=True)
     pipe.register_modules(image_encoder=encoder.eval(), feature_extractor=extractor)
     transformer = pipe.transformer
-    plain = transformer.attn_processors
+    plain, projection = transformer.attn_processors, getattr(transformer, "encoder_hid_proj", None)
+    complete = False
     try:
         with incomplete_weights(card, "ip_adapter", located["ip_adapter"]):
             pipe.load_ip_adapter(
@@ -87,6 +88,7 @@ def read_ip_adapter(pipe: Any, card: ModelCard, located: dict[str, Located], run
         adapted = transformer.attn_processors
         parts = {"image_proj": transformer.encoder_hid_proj, **adapted}
         _require_all(parts)
+        complete = True
     except KeyError as error:  # the name of a tensor
         repo = card.weights["ip_adapter"].repo
         raise WeightsMissing(
@@ -94,6 +96,8 @@ def read_ip_adapter(pipe: Any, card: ModelCard, located: dict[str, Located], run
         ) from error
     finally:
         transformer.set_attn_processor(dict(plain))
+        if not complete:
+            transformer.encoder_hid_proj = projection
     # Only the double blocks are adapted; diffusers makes new processors for the single ones.
     return IpAdapter(plain, {name: one if _has_weights(one) else plain[name] for name, one in adapted.items()})
 

@@ -59,12 +59,8 @@ class StableDiffusion(DiffusersPipeline):
         """See `DiffusersPipeline`."""
         if guide == "reference":
             self.pipe.register_modules(image_encoder=self._image_encoder(runtime))
-            try:
-                with incomplete_weights(self.card, "ip_adapter", self.located["ip_adapter"]):
-                    self._ip_adapter = read_ip_adapter(self.pipe, self._file("ip_adapter"))
-            except BaseException:
-                self.pipe.register_modules(image_encoder=None)  # or else it would stay on the GPU
-                raise
+            with incomplete_weights(self.card, "ip_adapter", self.located["ip_adapter"]):
+                self._ip_adapter = read_ip_adapter(self.pipe, self._file("ip_adapter"))
         else:
             with incomplete_weights(self.card, "control", self.located["control"]):
                 self._controlnet = read_controlnet_union(self._file("control"), self.pipe.unet, runtime)
