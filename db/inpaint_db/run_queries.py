@@ -227,9 +227,10 @@ def _model_version(connection: Connection, model: str, held: dict[str, Any]) -> 
 
 def _label(held: Mapping[str, Any]) -> str:
     """`base 1a2b3c4d, bfloat16, nf4`: commits by role, then everything else that is said."""
-    words = [
-        f"{role} {(part.get('revision') or 'of a folder')[:8]}" for role, part in (held.get("weights") or {}).items()
-    ]
+    weights: Mapping[str, Mapping[str, Any]] = held.get("weights") or {}
+    words = [f"{role} {part['revision'][:8]}" for role, part in weights.items() if part.get("revision")]
+    if weights and not words:
+        words.append("weights of a folder")
     words += [
         str(value) if name in ("dtype", "quantisation") else f"{name} {value}"
         for name, value in sorted(held.items())
