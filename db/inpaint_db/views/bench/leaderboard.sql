@@ -66,7 +66,26 @@ SELECT g.*,
                SELECT avg(v.value) AS value FROM measure v
                 WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'trials_ssim_mean' AND v.version =
                       (SELECT k.version FROM metric k WHERE k.name = 'trials_ssim_mean' AND k.current)
-                GROUP BY v.sample_id) s) AS trials_ssim_mean
+                GROUP BY v.sample_id) s) AS trials_ssim_mean,
+       (SELECT v.stars FROM bench.rating_summary v
+         WHERE v.run_id = g.run_id AND v.model = g.model AND v.criterion = 'realism' AND NOT v.published)
+         AS realism_stars,
+       (SELECT v.stars FROM bench.rating_summary v
+         WHERE v.run_id = g.run_id AND v.model = g.model AND v.criterion = 'adaptability' AND NOT v.published)
+         AS adaptability_stars,
+       (SELECT v.stars FROM bench.rating_summary v
+         WHERE v.run_id = g.run_id AND v.model = g.model AND v.criterion = 'consistency' AND NOT v.published)
+         AS consistency_stars,
+       (SELECT v.stars FROM bench.rating_summary v
+         WHERE v.run_id = g.run_id AND v.model = g.model AND v.criterion = 'preservation' AND NOT v.published)
+         AS preservation_stars,
+       (SELECT v.stars FROM bench.rating_summary v
+         WHERE v.run_id = g.run_id AND v.model = g.model AND v.criterion = 'reproducibility' AND NOT v.published)
+         AS reproducibility_stars,
+       (SELECT max(v.raters) FROM bench.rating_summary v
+         WHERE v.run_id = g.run_id AND v.model = g.model AND NOT v.published) AS raters,
+       (SELECT max(v.raters_failing) FROM bench.rating_summary v
+         WHERE v.run_id = g.run_id AND v.model = g.model AND NOT v.published) AS raters_failing
   FROM (SELECT w.run_id, w.run, min(w.run_created_at) AS run_created_at, min(w.dataset) AS dataset,
                min(w.dataset_version) AS dataset_version, w.model, min(w.review_name) AS review_name,
                string_agg(DISTINCT w.model_version, ' | ') AS model_version, bool_or(w.imported) AS imported,
@@ -132,3 +151,10 @@ COMMENT ON COLUMN bench.leaderboard.inside_source_ssim IS 'Structural similarity
 COMMENT ON COLUMN bench.leaderboard.blank_share IS 'Share of results that are of one colour in the edit region, 0 to 1.';
 COMMENT ON COLUMN bench.leaderboard.trials_delta_e_mean IS 'Colour difference between two trials of a sample in the edit region, CIEDE2000, less is more stable.';
 COMMENT ON COLUMN bench.leaderboard.trials_ssim_mean IS 'Structural similarity of two trials of a sample in the edit region, more is more stable.';
+COMMENT ON COLUMN bench.leaderboard.realism_stars IS 'Stars that people gave, 0 to 4: how natural and lifelike the region looks; see bench.rating_summary. NULL: nobody has.';
+COMMENT ON COLUMN bench.leaderboard.adaptability_stars IS 'Stars that people gave, 0 to 4: how well it shows what the prompt asks for; see bench.rating_summary. NULL: nobody has.';
+COMMENT ON COLUMN bench.leaderboard.consistency_stars IS 'Stars that people gave, 0 to 4: how well it fits the rest of the picture; see bench.rating_summary. NULL: nobody has.';
+COMMENT ON COLUMN bench.leaderboard.preservation_stars IS 'Stars that people gave, 0 to 4: how well the rest of the picture was kept; see bench.rating_summary. NULL: nobody has.';
+COMMENT ON COLUMN bench.leaderboard.reproducibility_stars IS 'Stars that people gave, 0 to 4: how alike its trials are; see bench.rating_summary. NULL: nobody has.';
+COMMENT ON COLUMN bench.leaderboard.raters IS 'How many people gave stars by the criterion that most rated by; NULL: nobody.';
+COMMENT ON COLUMN bench.leaderboard.raters_failing IS 'How many of them have failed a check: see bench.ratings_current.';

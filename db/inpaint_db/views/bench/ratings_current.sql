@@ -1,0 +1,54 @@
+-- All stars that count, those of checks and of raters who failed some included: columns tell them apart.
+CREATE VIEW bench.ratings_current AS
+SELECT i.run_id, n.name AS run, i.model, i.sample_id, m.name AS sample, t.number AS trial, i.trial_ids, i.job_id,
+       i.kind, i.purpose, r.criterion, r.stars, p.id AS rater_id, p.name AS rater, p.kind = 'imported' AS imported,
+       u.name AS rubric, u.version AS rubric_version, s.id AS session_id, s.name AS session,
+       s.finished_at IS NOT NULL AS finished, i.id AS item_id, r.id AS rating_id, r.number, r.duration_s,
+       r.duration_s < s.min_dwell_s AS hasty,
+       (SELECT count(*) FROM rating e WHERE e.item_id = r.item_id AND e.criterion = r.criterion) AS times_given,
+       g.skipped, g.flagged, coalesce(c.checks, 0) AS rater_checks, coalesce(c.failed, 0) AS rater_checks_failed,
+       r.created_at
+  FROM current_rating r
+  JOIN rating_item i ON i.id = r.item_id
+  JOIN rating_session s ON s.id = i.session_id
+  JOIN rater p ON p.id = s.rater_id
+  JOIN rubric u ON u.id = s.rubric_id
+  LEFT JOIN run n ON n.id = i.run_id
+  LEFT JOIN sample m ON m.id = i.sample_id
+  LEFT JOIN trial t ON t.id = i.trial_ids[1] AND i.kind = 'output'
+  LEFT JOIN rating_progress g ON g.item_id = i.id
+  LEFT JOIN (SELECT k.rater_id, count(k.passed) AS checks, count(*) FILTER (WHERE NOT k.passed) AS failed
+               FROM rating_check k GROUP BY k.rater_id) c ON c.rater_id = p.id;
+
+COMMENT ON VIEW bench.ratings_current IS 'One row per item of a rating session and criterion: the stars that count. Take purpose = ''real'' for what is said of models.';
+COMMENT ON COLUMN bench.ratings_current.run_id IS 'Id of the run; NULL: a job outside of benchmarks, or a publication that is about no run.';
+COMMENT ON COLUMN bench.ratings_current.run IS 'Name of the run.';
+COMMENT ON COLUMN bench.ratings_current.model IS 'Model card. Of a check: of the result that it was made of.';
+COMMENT ON COLUMN bench.ratings_current.sample_id IS 'Id of the sample; NULL: there is none.';
+COMMENT ON COLUMN bench.ratings_current.sample IS 'Name of the sample in its dataset.';
+COMMENT ON COLUMN bench.ratings_current.trial IS 'Number of the trial, from 1; NULL: not about one trial.';
+COMMENT ON COLUMN bench.ratings_current.trial_ids IS 'Ids of the trials that were shown.';
+COMMENT ON COLUMN bench.ratings_current.job_id IS 'Its job; NULL: several, none, or an imported result.';
+COMMENT ON COLUMN bench.ratings_current.kind IS 'output: one picture; trials: all trials of a model on a sample; model: a model as a whole, as published.';
+COMMENT ON COLUMN bench.ratings_current.purpose IS 'real, or a check: repeat (a real item again), untouched (the source), damaged (a spoilt result).';
+COMMENT ON COLUMN bench.ratings_current.criterion IS 'realism, adaptability, consistency, preservation or reproducibility.';
+COMMENT ON COLUMN bench.ratings_current.stars IS 'Stars, 0 to 4.';
+COMMENT ON COLUMN bench.ratings_current.rater_id IS 'Id of the rater.';
+COMMENT ON COLUMN bench.ratings_current.rater IS 'Name of the rater.';
+COMMENT ON COLUMN bench.ratings_current.imported IS 'True: the stars were given elsewhere, and read from a file or a publication.';
+COMMENT ON COLUMN bench.ratings_current.rubric IS 'Name of the rubric by which they were given.';
+COMMENT ON COLUMN bench.ratings_current.rubric_version IS 'Version of the rubric''s words.';
+COMMENT ON COLUMN bench.ratings_current.session_id IS 'Id of the session.';
+COMMENT ON COLUMN bench.ratings_current.session IS 'Name of the session.';
+COMMENT ON COLUMN bench.ratings_current.finished IS 'Whether the session is finished.';
+COMMENT ON COLUMN bench.ratings_current.item_id IS 'Id of the item that was rated.';
+COMMENT ON COLUMN bench.ratings_current.rating_id IS 'Id of the rating that counts.';
+COMMENT ON COLUMN bench.ratings_current.number IS 'Order of arrival.';
+COMMENT ON COLUMN bench.ratings_current.duration_s IS 'Seconds from showing to giving; NULL: not known.';
+COMMENT ON COLUMN bench.ratings_current.hasty IS 'True: given sooner than the session asks one to look; NULL: duration_s is not known.';
+COMMENT ON COLUMN bench.ratings_current.times_given IS 'How often stars were given for it, corrections and what was taken back included.';
+COMMENT ON COLUMN bench.ratings_current.skipped IS 'Whether the rater has skipped the item, before or after giving these stars.';
+COMMENT ON COLUMN bench.ratings_current.flagged IS 'Whether the rater has said that something is wrong with the item.';
+COMMENT ON COLUMN bench.ratings_current.rater_checks IS 'How many checks the rater has rated, in all sessions.';
+COMMENT ON COLUMN bench.ratings_current.rater_checks_failed IS 'How many of those were failed.';
+COMMENT ON COLUMN bench.ratings_current.created_at IS 'When the stars were given; of imported ones, when they were imported.';
