@@ -35,6 +35,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_of_a_repository_with_several_files_the_record_names_the_one(root: Path) -> None:
+    pipeline = _loaded(root)
+    described: Any = pipeline.described()["weights"]
+    for role, weights in pipeline.card.weights.items():
+        named = {"repo": weights.repo, "revision": None, "file": weights.file, "variant": weights.variant}
+        assert described[role] == {name: value for name, value in named.items() if value or name == "revision"}
+
+
 def test_an_edit_whose_guide_is_missing_is_not_kept(tmp_path: Path) -> None:
     write_sdxl(tmp_path)
     pipeline = _loaded(tmp_path)

@@ -131,7 +131,11 @@ class DiffusersPipeline(ABC):
     def described(self) -> dict[str, object]:
         """Device, number format, savers, and the commits of its weights."""
         weights = {
-            role: {"repo": self.card.weights[role].repo, "revision": found.revision}
+            role: {
+                "repo": self.card.weights[role].repo,
+                "revision": found.revision,
+                **self.card.weights[role].model_dump(include={"file", "variant"}, exclude_none=True),
+            }
             for role, found in self.located.items()
         }
         held = self.runtime.described() if self.runtime is not None else {}
