@@ -111,6 +111,11 @@ class Settings(BaseSettings):
     health_host: str = Field("127.0.0.1", description="Address of a worker's /healthz and /readyz")
     health_port: int = Field(0, ge=0, le=65_535, description="Port of /healthz and /readyz; 0: none")
 
+    web_host: str = Field("127.0.0.1", description="Address that `inpaint web` listens on")
+    web_port: int = Field(8000, ge=1, le=65_535, description="Its port")
+    web_url: str | None = Field(None, description="How browsers reach it, e.g. https://rate.example.com")
+    web_token: SecretStr | None = Field(None, description="Password of its pages that are not blind; none: closed")
+
     keep_succeeded_days: int | None = Field(
         None, ge=1, le=36_500, description="Days after which succeeded jobs are deleted with their outputs"
     )
@@ -175,17 +180,26 @@ class Settings(BaseSettings):
             raise ValueError("must have 3 to 63 small letters, digits, dots or hyphens, as S3 wants it")
         return value
 
-    @field_validator("s3_url")
+    @field_validator("s3_url", "web_url")
     @classmethod
-    def _http(cls, value: str | None) -> str | None:
+    def _http(cls, value: str | None, info: Any) -> str | None:
         if value is None:
             return None
         parts = _split_url(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be http://host:port or https://host:port")
         if parts.path.strip("/") or parts.username:
-            raise ValueError("must be only scheme, host and port; keys go to INPAINT_S3_ACCESS_KEY and _SECRET_KEY")
+            keys = "; keys go to INPAINT_S3_ACCESS_KEY and _SECRET_KEY" if info.field_name == "s3_url" else ""
+            raise ValueError(f"must be only scheme, host and port{keys}")
         return value.rstrip("/")
+
+    @field_validator("web_token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        # It stands in a link, and guesses are only slowed down.
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{16,200}", value.get_secret_value()):
+            raise ValueError("must have at least 16 letters, digits, _ or -, as `openssl rand -hex 16` makes them")
+        return value
 
     @field_validator("openai_api_key")
     @classmethod

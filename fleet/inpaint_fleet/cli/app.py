@@ -23,6 +23,7 @@ from inpaint_fleet.cli import (
     storage,
     submit,
     submit_batch,
+    web,
     worker,
 )
 from inpaint_fleet.cli.outcome import RootCommand
@@ -82,6 +83,7 @@ app.command("doctor", rich_help_panel=_HERE)(doctor.doctor)
 app.command("worker", rich_help_panel=_SERVE)(worker.worker)
 app.command("relay", rich_help_panel=_SERVE)(relay.relay)
 app.command("flower", rich_help_panel=_SERVE)(flower.flower)
+app.command("web", rich_help_panel=_SERVE)(web.web)
 
 app.add_typer(db.app, name="db", rich_help_panel=_MANAGE)
 app.add_typer(prices.app, name="prices", rich_help_panel=_MANAGE)

@@ -1,0 +1,51 @@
+"""Serving the application: uvicorn, on loopback unless told otherwise."""
+
+from __future__ import annotations
+
+import socket
+
+from inpaint_core.errors import StackError
+from inpaint_core.log import get_logger
+from inpaint_core.settings import Settings
+
+from inpaint_web.app import create_app
+
+log = get_logger("inpaint.web")
+
+
+def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. `StackError` if the port is taken."""
+    import uvicorn
+
+    host, port = settings.web_host, settings.web_port
+    listener = _listen(host, port)
+    log.info("web_started", url=settings.web_url or f"http://{host}:{port}", operators=settings.web_token is not None)
+    config = uvicorn.Config(
+        create_app(settings),
+        # Our own logging; and no line for each request: the path of a link holds its token.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # X-Forwarded-* are believed of a proxy on this machine alone.
+        proxy_headers=True,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
+        h11_max_incomplete_event_size=32_768,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        listener.close()
+    log.info("web_stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512
+        )
+    except OSError as error:
+        raise StackError(
+            f"The web server cannot listen on {host}:{port}: {error.strerror or error}. Choose another port with "
+            "INPAINT_WEB_PORT, or stop what listens there."
+        ) from None

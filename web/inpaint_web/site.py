@@ -1,0 +1,124 @@
+"""What every handler works with: settings, database, pictures, templates; and who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from inpaint_core.errors import InvalidRequest
+from inpaint_core.images import Limits
+from inpaint_core.s3 import S3Store
+from inpaint_core.settings import Settings
+from inpaint_db.raters import RaterRow, find_rater_by_token
+from inpaint_db.session import Database
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from inpaint_web import wording
+from inpaint_web.errors import LinkRefused, SignInNeeded
+from inpaint_web.pictures import Pictures
+from inpaint_web.security import cookies
+from inpaint_web.security.headers import FORM_REFERRER
+from inpaint_web.security.limits import RateLimit
+from inpaint_web.static_files import StaticFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One server. Made once, in `create_app`."""
+
+    settings: Settings
+    database: Database
+    pictures: Pictures
+    static: StaticFiles
+    templates: Environment
+    #: Links and passwords that were tried and are not known, by address.
+    guesses: RateLimit = field(default_factory=lambda: RateLimit(per_s=0.2, burst=10))
+
+    @property
+    def operator_token(self) -> str | None:
+        """INPAINT_WEB_TOKEN."""
+        token = self.settings.web_token
+        return None if token is None else token.get_secret_value()
+
+    def is_secure(self, request: Request) -> bool:
+        """Whether cookies are to be sent over https alone."""
+        return cookies.is_secure(request, self.settings.web_url)
+
+    def is_operator(self, request: Request) -> bool:
+        """Whether whoever asks may see names of models."""
+        stamp = cookies.read(request, cookies.OPERATOR, secure=self.is_secure(request))
+        return cookies.is_operator(stamp, self.operator_token)
+
+    def rater(self, request: Request) -> RaterRow | None:
+        """The rater whose cookie it is; None without one. `LinkRefused` if the link does not hold any more."""
+        token = cookies.read(request, cookies.RATER, secure=self.is_secure(request))
+        if token is None:
+            return None
+        try:
+            with self.database.read() as connection:
+                return find_rater_by_token(connection, token)
+        except InvalidRequest as error:
+            raise LinkRefused(error.message) from None
+
+    def page(
+        self, template: str, values: Mapping[str, Any], *, status: int = 200, has_form: bool = False
+    ) -> HTMLResponse:
+        """A page. Everything in `values` is escaped unless it is `markupsafe.Markup`."""
+        headers = {"referrer-policy": FORM_REFERRER} if has_form else None
+        return HTMLResponse(self.templates.get_template(template).render(values), status, headers)
+
+
+def make_site(settings: Settings) -> Site:
+    """Connect to nothing yet; `NotConfigured` if it is not known what to connect to."""
+    plots = resources.files("inpaint_benchmark").joinpath("report", "plots", "plot.css").read_text(encoding="utf-8")
+    static = StaticFiles.read(plot=plots)
+    templates = Environment(
+        loader=PackageLoader("inpaint_web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals["static"] = static.url
+    templates.filters.update(wording.FILTERS)
+    return Site(
+        settings,
+        Database(settings, application="inpaint-web", pool_size=12),
+        Pictures(S3Store(settings), Limits.of(settings)),
+        static,
+        templates,
+    )
+
+
+def _site(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+SiteNow = Annotated[Site, Depends(_site)]
+
+
+def _rater(request: Request, site: SiteNow) -> RaterRow:
+    found = site.rater(request)
+    if found is None:
+        raise SignInNeeded
+    return found
+
+
+def _operator(request: Request, site: SiteNow) -> None:
+    if site.is_operator(request):
+        return
+    if site.operator_token is None:
+        raise SignInNeeded(
+            "This page shows which model made what, and is closed: no INPAINT_WEB_TOKEN is set. Set one, start "
+            "`inpaint web` again, and enter it here."
+        )
+    raise SignInNeeded("This page shows which model made what. Enter the operator's password to see it.")
+
+
+RaterNow = Annotated[RaterRow, Depends(_rater)]
+OperatorOnly = Depends(_operator)
