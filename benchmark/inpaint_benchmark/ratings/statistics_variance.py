@@ -1,0 +1,100 @@
+"""Where the differences between stars come from: samples, trials, raters, or none of these.
+
+Stars of a model = its mean + what is of the sample + what is of the trial + what is of the rater + the rest. The
+variances of the four are found by equating quadratic forms with their expectations, for data with holes as well:
+MIVQUE(0), L. R. LaMotte, Quadratic estimation of variance components, Biometrics 29, 1973. For complete data it is the
+analysis of variance. A negative estimate is a variance too small to be seen, and counts as 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inpaint_benchmark.ratings.scores import Score, Undefined
+
+#: Ratings at most, so that it takes seconds: the first that were given.
+MAX_RATINGS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Variances, stars squared. What cannot be told apart is undefined, and is part of another's."""
+
+    samples: float | Undefined
+    trials: float | Undefined
+    raters: float | Undefined
+    #: What is left: the mood of the moment, and how raters differ about single results.
+    rest: float | Undefined
+
+
+def split_variance(scores: Sequence[Score]) -> Split:
+    """The variances of stars by one criterion, around the means of models."""
+    used = list(scores[:MAX_RATINGS])
+    stars = np.array([score.stars for score in used], float)
+    models = _indicator([score.model for score in used])
+    around = stars - models @ (models.T @ stars / models.sum(axis=0)) if used else stars
+    if len(used) < 2 or np.allclose(around, 0):
+        return Split(*[Undefined("no variance" if len(used) > 1 else "too few ratings")] * 4)
+    factors: dict[str, list[Hashable]] = {
+        "samples": [(score.model, score.sample) for score in used],
+        "trials": [(score.model, score.sample, score.unit) for score in used],
+        "raters": [score.rater for score in used],
+    }
+    undefined = _undefined(factors, len(used), models.shape[1])
+    kept = {name: _indicator(levels) for name, levels in factors.items() if name not in undefined}
+    variances = _solve(around, models, list(kept.values()))
+    if variances is None:
+        return Split(*[Undefined("they cannot be told apart: too few things were rated by several")] * 4)
+    found: dict[str, float | Undefined] = {name: Undefined(reason) for name, reason in undefined.items()}
+    found |= {name: max(0.0, float(v)) for name, v in zip((*kept, "rest"), variances, strict=True)}
+    return Split(**found)
+
+
+def _undefined(factors: dict[str, list[Hashable]], ratings: int, models: int) -> dict[str, str]:
+    levels = {name: len(set(values)) for name, values in factors.items()}
+    found: dict[str, str] = {}
+    if levels["samples"] == models:
+        found["samples"] = "one sample of each model"
+    elif levels["samples"] == ratings:
+        found["samples"] = "each sample was rated once"
+    if levels["trials"] == levels["samples"]:
+        found["trials"] = "one trial of each sample"
+    elif levels["trials"] == ratings:
+        found["trials"] = "each result was rated once"
+    if levels["raters"] < 2:
+        found["raters"] = "one rater"
+    return found
+
+
+def _indicator(levels: Sequence[Hashable]) -> np.ndarray:
+    """Ratings x levels, 1 where a rating is of a level."""
+    places = {level: place for place, level in enumerate(dict.fromkeys(levels))}
+    table = np.zeros((len(levels), len(places)))
+    table[np.arange(len(levels)), [places[level] for level in levels]] = 1
+    return table
+
+
+def _solve(around: np.ndarray, models: np.ndarray, factors: Sequence[np.ndarray]) -> np.ndarray | None:
+    # Each factor with the means of models taken out. For the rest it is the projection P itself, of which
+    # tr(P P) = n - models and tr(P Z Z' P) = |P Z|^2.
+    sizes = models.sum(axis=0)
+    freed = [factor - models @ ((models.T @ factor) / sizes[:, None]) for factor in factors]
+    count = len(factors) + 1
+    expected, observed = np.zeros((count, count)), np.zeros(count)
+    for one, first in enumerate(freed):
+        observed[one] = ((first.T @ around) ** 2).sum()
+        expected[one, -1] = expected[-1, one] = (first**2).sum()
+        for other, second in enumerate(freed):
+            expected[one, other] = ((first.T @ second) ** 2).sum()
+    observed[-1] = around @ around
+    expected[-1, -1] = len(around) - models.shape[1]
+    scale = np.sqrt(np.diag(expected))
+    if not scale.all():
+        return None
+    scaled = expected / np.outer(scale, scale)
+    if np.linalg.cond(scaled) > 1e6:
+        return None
+    return np.asarray(np.linalg.solve(scaled, observed / scale) / scale)
