@@ -13,14 +13,13 @@ from inpaint_db.run_queries import find_run, list_runs
 from starlette.responses import Response
 
 from inpaint_web.errors import NotThere
-from inpaint_web.pages.responses import picture_response
+from inpaint_web.pages.responses import Small, picture_response
 from inpaint_web.pictures import SMALL
 from inpaint_web.site import OperatorOnly, SiteNow
 
 router = APIRouter(dependencies=[OperatorOnly])
 #: Samples of one page.
 _SAMPLES = 12
-Small = Literal[320, 640]
 
 
 @router.get("/gallery")
@@ -51,7 +50,7 @@ def gallery(run: str, site: SiteNow, page: Annotated[int, Query(ge=1, le=10_000)
 
 
 @router.get("/trial/{trial_id}/result")
-def trial_result(trial_id: UUID, request: Request, site: SiteNow, small: Small | None = None) -> Response:
+def trial_result(trial_id: UUID, request: Request, site: SiteNow, small: Small) -> Response:
     """The result of a trial."""
     with site.database.read() as connection:
         uri = trial_picture(connection, trial_id, site.settings.s3_bucket)
@@ -62,7 +61,7 @@ def trial_result(trial_id: UUID, request: Request, site: SiteNow, small: Small |
 
 @router.get("/sample/{sample_id}/{role}")
 def sample_image(
-    sample_id: UUID, role: Literal["source", "mask"], request: Request, site: SiteNow, small: Small | None = None
+    sample_id: UUID, role: Literal["source", "mask"], request: Request, site: SiteNow, small: Small
 ) -> Response:
     """The source or the mask of a sample."""
     with site.database.read() as connection:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from inpaint_db.gallery_queries import AttemptView, job_attempts
 from inpaint_db.queries import JobFilter, JobView, get_job, job_outputs, list_jobs
 from starlette.responses import Response
 
 from inpaint_web.errors import NotThere
-from inpaint_web.pages.responses import picture_response
+from inpaint_web.pages.responses import Small, picture_response
 from inpaint_web.site import OperatorOnly, SiteNow
 
 router = APIRouter(dependencies=[OperatorOnly])
+Role = Literal["source", "mask", "result", "region", "reference", "control"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,8 @@ def job(job_id: UUID, site: SiteNow) -> Response:
 
 @router.get("/jobs/{job_id}/{role}")
 def job_picture(
-    job_id: UUID, role: Literal["source", "mask", "result", "region", "reference", "control"], request: Request,
-    site: SiteNow, number: int = 1, small: Literal[320, 640] | None = None,
-) -> Response:  # fmt: skip
+    job_id: UUID, role: Role, request: Request, site: SiteNow, small: Small, number: Annotated[int, Query(ge=1)] = 1
+) -> Response:
     """One of its pictures; `number`: which of several results."""
     with site.database.read() as connection:
         found = get_job(connection, job_id)

@@ -46,10 +46,14 @@ class Guard:
             log.info("web_refused", code=refused.code, method=scope["method"], client=_address(connection))
             await self._answer(scope, refused, wait_s)(scope, receive, guarded)
             return
-        try:
-            await self._app(scope, _limited(receive), guarded)
-        except TooLarge as error:
-            await self._answer(scope, error, 0.0)(scope, receive, guarded)
+        if scope["method"] in SAFE:
+            await self._app(scope, receive, guarded)
+            return
+        body = await _body(receive)
+        if body is None:
+            await self._answer(scope, TooLarge(), 0.0)(scope, receive, guarded)
+            return
+        await self._app(scope, _replay(body, receive), guarded)
 
     def _refusal(self, scope: Scope, connection: HTTPConnection) -> tuple[WebError | None, float]:
         wait_s = 0.0 if scope["path"].startswith("/static/") else self._limit.take(visitor(connection))
@@ -77,19 +81,31 @@ def _is_large(connection: HTTPConnection) -> bool:
     return not length.isdigit() or int(length) > MOST_BODY_BYTES
 
 
-def _limited(receive: Receive) -> Receive:
-    """The body, which may come without a length, cut off where it gets too large."""
-    seen = 0
-
-    async def limited() -> Message:
-        nonlocal seen
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body, which may come without a length; None as soon as it is too large."""
+    body = b""
+    more = True
+    while more:
         message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > MOST_BODY_BYTES:
-            raise TooLarge
-        return message
+        body += message.get("body", b"")
+        more = message["type"] == "http.request" and message.get("more_body", False)
+        if len(body) > MOST_BODY_BYTES:
+            return None
+    return body
 
-    return limited
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """The body once more for who handles it, and then whatever else comes."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
 
 
 def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
