@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from uuid import UUID
 
@@ -52,7 +52,17 @@ def read_rubric() -> tuple[str, tuple[CriterionRow, ...]]:
 
 def enter_rubric(connection: Connection) -> RubricRow:
     """The rubric of this program: the version that has exactly its words, a new one if none has."""
-    name, criteria = read_rubric()
+    return _enter(connection, *read_rubric())
+
+
+def enter_untold_rubric(connection: Connection) -> RubricRow:
+    """The rubric of stars that were given elsewhere: nobody knows by which words."""
+    _, criteria = read_rubric()
+    untold = tuple(replace(row, question="Not told", anchors=("Not told",) * 5) for row in criteria)
+    return _enter(connection, "not told", untold)
+
+
+def _enter(connection: Connection, name: str, criteria: tuple[CriterionRow, ...]) -> RubricRow:
     # Two sessions made at once would both find no version.
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
     every = _rubrics(connection, "r.name = :value", name)

@@ -1,4 +1,4 @@
-"""Stars that people gave to a run's results. There is nowhere to give them yet, so that no run has any."""
+"""Stars that people gave to a run's results."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from inpaint_db.rating_reports import scores_of_run
+from inpaint_db.ratings import CRITERIA
 from inpaint_db.run_queries import RunRow
 from sqlalchemy import Connection
 
@@ -24,6 +26,23 @@ class Stars:
 Ratings: TypeAlias = Mapping[tuple[str, str], Stars]
 
 
-def ratings_of(connection: Connection, run: RunRow) -> Ratings:  # noqa: ARG001  (what it will have to know)
+def ratings_of(connection: Connection, run: RunRow) -> Ratings:
     """All ratings of a run. Where there are stars, a report shows them in place of the automatic metric."""
-    return {}
+    rows = [row for row in scores_of_run(connection, run.id) if row.purpose == "real"]
+    if not rows:
+        return {}
+    # Only here, since those statistics are built on the report's.
+    from inpaint_benchmark.ratings.scores import of_criterion
+    from inpaint_benchmark.ratings.statistics import Mean, compare
+    from inpaint_benchmark.ratings.summary import score_of
+
+    def stars(mean: Mean) -> Stars:
+        low, high = mean.interval if isinstance(mean.interval, tuple) else (None, None)
+        return Stars(mean.value, low, high, mean.ratings)
+
+    scores = [score_of(row) for row in rows]
+    return {
+        (model, criterion): stars(standing.mean)
+        for criterion in CRITERIA
+        for model, standing in compare(of_criterion(scores, criterion)).items()
+    }

@@ -17,6 +17,7 @@ from inpaint_fleet.cli import (
     jobs,
     models,
     prices,
+    ratings,
     relay,
     stack,
     status,
@@ -91,3 +92,4 @@ app.add_typer(storage.app, name="storage", rich_help_panel=_MANAGE)
 app.command("gc", rich_help_panel=_MANAGE)(gc.gc)
 app.add_typer(config.app, name="config", rich_help_panel=_MANAGE)
 app.add_typer(bench.app, name="bench", rich_help_panel=_MANAGE)
+app.add_typer(ratings.app, name="ratings", rich_help_panel=_MANAGE)
