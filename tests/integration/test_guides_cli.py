@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import structlog
 from factories import count, encode, make_image, make_mask
+from inpaint_core.settings import Settings
 from inpaint_db.session import Database
 from inpaint_fleet.cli.app import app
 from PIL import Image
@@ -23,18 +24,38 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 TELEA = ("--model", "opencv-telea")
 MINE = ("--model", "mine")
 BOX = ("--box", "10,10,40,30")
-#: A model that takes guides, as far as its card says: OpenCV does not look at them.
-CATALOGUE = """
+#: Models that take guides, as far as their cards say, of a family that OpenCV paints for: it does not look at them.
+FAMILY = "heedless"
+CATALOGUE = f"""
 [models.mine]
 like = "opencv-telea"
+family = "{FAMILY}"
 title = "Mine"
-reference = { by = "nothing", strength = 0.5 }
-control = { by = "nothing", types = ["canny", "depth"], strength = 1 }
+reference = {{ by = "nothing", strength = 0.5 }}
+control = {{ by = "nothing", types = ["canny", "depth"], strength = 1 }}
 [models.half]
 like = "opencv-telea"
+family = "{FAMILY}"
 title = "Half"
-reference = { by = "nothing" }
+reference = {{ by = "nothing" }}
 """
+WORKER = f"""
+from inpaint_fleet.cli import main
+from inpaint_worker.pipelines import FAMILIES
+FAMILIES["{FAMILY}"] = FAMILIES["opencv"]
+main()
+"""
+
+
+class HeedlessWorker(WorkerProcess):
+    """`inpaint worker`, which knows one family more."""
+
+    def _start(self, env: dict[str, str]) -> subprocess.Popen[bytes]:
+        with self.log.open("wb") as output:
+            return subprocess.Popen(
+                [sys.executable, "-c", WORKER, "worker", self.model],
+                env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
 
 
 @pytest.fixture
@@ -164,8 +185,15 @@ def test_a_batch_is_gone_on_with_after_a_guide_of_an_option_has_changed(ask: Run
 
 
 @pytest.fixture
-def working(start_worker: Callable[..., WorkerProcess], mine: dict[str, str]) -> WorkerProcess:
-    return start_worker("mine", **mine)
+def working(
+    stack_env: dict[str, str], mine: dict[str, str], settings: Settings, tmp_path: Path
+) -> Iterator[HeedlessWorker]:
+    worker = HeedlessWorker("mine", {**stack_env, **mine}, settings, tmp_path / "worker.log")
+    try:
+        worker.wait_ready()
+        yield worker
+    finally:
+        worker.kill()
 
 
 def pixels(path: Path) -> Any:
@@ -174,7 +202,7 @@ def pixels(path: Path) -> Any:
 
 
 def test_several_outputs_are_written_beside_each_other_and_fetched_again(
-    run: Run, working: WorkerProcess, tmp_path: Path
+    run: Run, working: HeedlessWorker, tmp_path: Path
 ) -> None:
     guides = ("--reference-image", "chair.png", "--control-image", "lines.png", "--control-type", "depth")
     said = run("submit", "room.png", *BOX, *MINE, *guides, "--seed", "4294967295", "--outputs", "3", "-o", "out.a.png",
@@ -214,7 +242,7 @@ def test_several_outputs_are_written_beside_each_other_and_fetched_again(
 
 
 def test_a_batch_with_several_outputs_writes_every_one_under_a_name_of_its_own(
-    run: Run, working: WorkerProcess, tmp_path: Path
+    run: Run, working: HeedlessWorker, tmp_path: Path
 ) -> None:
     (tmp_path / "jobs.csv").write_text(
         "source,mask,outputs,seed,edit.format\nroom.png,mask.png,3,1,\nroom-2.png,mask.png,,1,\nchair.png,mask.png,2,1,jpeg\n",
