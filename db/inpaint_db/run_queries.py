@@ -183,6 +183,19 @@ def attach_jobs(connection: Connection, jobs: Mapping[UUID, UUID]) -> None:
     connection.execute(statement, [{"trial": trial, "job": job} for trial, job in jobs.items()])
 
 
+def adopt_jobs(connection: Connection, run_id: UUID, key: str) -> None:
+    """Note jobs that were submitted for trials of a run by a process that died before it did; `key` and the trial's id
+    are their idempotency keys.
+    """
+    connection.execute(
+        text("""
+        UPDATE trial t SET job_id = j.id FROM job j
+         WHERE t.run_id = :run_id AND t.job_id IS NULL AND t.imported_at IS NULL AND j.model = t.model
+           AND j.idempotency_key = :key || CAST(t.id AS text)"""),
+        {"run_id": run_id, "key": key},
+    )
+
+
 #: What of `environment.runtime` says how a model is held without changing its pictures.
 _NOT_THE_MODEL = ("device", "offload", "compile")
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from inpaint_core.edit import EditOptions
-from inpaint_core.errors import InpaintError
+from inpaint_core.errors import InpaintError, ObjectNotFound
 from inpaint_core.images import Limits
 from inpaint_core.log import get_logger
+from inpaint_core.settings import IMAGE_FORMATS
 from inpaint_core.size import SizeRule
 from inpaint_core.storage import ObjectRef, ObjectStore
 from inpaint_db.dataset_queries import SampleRow
 from inpaint_db.measure_queries import Measurable
 from inpaint_worker.arrays import Pixels, Region
-from inpaint_worker.geometry.canvas import open_canvas
+from inpaint_worker.geometry.canvas import Canvas, open_canvas
 from inpaint_worker.geometry.fit import Window
 from inpaint_worker.geometry.source import open_source
 from PIL import Image
@@ -47,7 +48,8 @@ class Pictures:
 
     def __init__(self, store: ObjectStore, limits: Limits) -> None:
         self._store = store
-        self._limits = limits
+        # What is stored was accepted once, and results may be larger files than inputs.
+        self._limits = replace(limits, max_bytes=_MOST_BYTES, formats=IMAGE_FORMATS)
 
     def of_sample(self, sample: SampleRow) -> SamplePictures:
         """Everything that the sample has."""
@@ -95,8 +97,15 @@ class Pictures:
             # The card or the geometry has changed since: what the model saw then cannot be made again.
             log.warning("raw_not_comparable", trial=str(trial.trial_id), reason="windows are planned otherwise now")
             return ()
+        try:
+            return self._shown_and_returned(canvas, trial.raws)
+        except ObjectNotFound as error:
+            log.warning("raw_not_comparable", trial=str(trial.trial_id), reason=str(error))
+            return ()
+
+    def _shown_and_returned(self, canvas: Canvas, uris: Sequence[str]) -> list[Raw]:
         found = []
-        for number, (window, uri) in enumerate(zip(canvas.windows, trial.raws, strict=True)):
+        for number, (window, uri) in enumerate(zip(canvas.windows, uris, strict=True)):
             given, mask = canvas.show(number)
             raw = np.asarray(Image.open(io.BytesIO(self._bytes(ObjectRef.parse(uri)))).convert("RGB"))
             found.append(Raw(_content(given, window), _content(raw, window), _content(mask, window)))

@@ -101,7 +101,7 @@ def _carry_out(
     if going_on:
         console.tell(f"going on with run {found.name}: {_so_far(found)}")
     try:
-        queued = submit_missing(client, found, console.progress)
+        queued = submit_missing(client, found, console.progress, console.note)
         if queued:
             console.tell(f"{wording.plural(queued, 'trial')} queued")
         served = live_models(client.database, live_after_s(client.settings))
@@ -252,4 +252,9 @@ def _end(client: InpaintClient, found: RunRow, as_json: bool) -> None:
         raise JobFailed(
             f"{found.failed:,} of {wording.plural(found.trials, 'trial')} did not succeed. Mend what is named above, "
             "and run it again: only those are repeated."
+        )
+    if found.left:
+        raise JobFailed(
+            f"{found.left:,} of {wording.plural(found.trials, 'trial')} could not be queued; what is named above keeps "
+            "them back."
         )
