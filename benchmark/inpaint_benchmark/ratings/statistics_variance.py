@@ -33,18 +33,19 @@ class Split:
 def split_variance(scores: Sequence[Score]) -> Split:
     """The variances of stars by one criterion, around the means of models."""
     used = list(scores[:MAX_RATINGS])
-    stars = np.array([score.stars for score in used], float)
-    models = _indicator([score.model for score in used])
-    around = stars - models @ (models.T @ stars / models.sum(axis=0)) if used else stars
-    if len(used) < 2 or np.allclose(around, 0):
-        return Split(*[Undefined("no variance" if len(used) > 1 else "too few ratings")] * 4)
+    if len(used) < 2:
+        return Split(*[Undefined("too few ratings")] * 4)
+    stars, models = np.array([score.stars for score in used], float), _codes([score.model for score in used])
+    around = stars - (np.bincount(models, stars) / np.bincount(models))[models]
+    if np.allclose(around, 0):
+        return Split(*[Undefined("no variance")] * 4)
     factors: dict[str, list[Hashable]] = {
         "samples": [(score.model, score.sample) for score in used],
         "trials": [(score.model, score.sample, score.unit) for score in used],
         "raters": [score.rater for score in used],
     }
-    undefined = _undefined(factors, len(used), models.shape[1])
-    kept = {name: _indicator(levels) for name, levels in factors.items() if name not in undefined}
+    undefined = _undefined(factors, len(used), models.max() + 1)
+    kept = {name: _codes(levels) for name, levels in factors.items() if name not in undefined}
     variances = _solve(around, models, list(kept.values()))
     if variances is None:
         return Split(*[Undefined("they cannot be told apart: too few things were rated by several")] * 4)
@@ -69,28 +70,34 @@ def _undefined(factors: dict[str, list[Hashable]], ratings: int, models: int) ->
     return found
 
 
-def _indicator(levels: Sequence[Hashable]) -> np.ndarray:
-    """Ratings x levels, 1 where a rating is of a level."""
+def _codes(levels: Sequence[Hashable]) -> np.ndarray:
+    """Levels as numbers from 0."""
     places = {level: place for place, level in enumerate(dict.fromkeys(levels))}
-    table = np.zeros((len(levels), len(places)))
-    table[np.arange(len(levels)), [places[level] for level in levels]] = 1
-    return table
+    return np.array([places[level] for level in levels])
+
+
+def _counts(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """How many ratings are of each level of one factor and each of another."""
+    shape = one.max() + 1, other.max() + 1
+    return np.bincount(one * shape[1] + other, minlength=shape[0] * shape[1]).reshape(shape).astype(float)
 
 
 def _solve(around: np.ndarray, models: np.ndarray, factors: Sequence[np.ndarray]) -> np.ndarray | None:
-    # Each factor with the means of models taken out. For the rest it is the projection P itself, of which
-    # tr(P P) = n - models and tr(P Z Z' P) = |P Z|^2.
-    sizes = models.sum(axis=0)
-    freed = [factor - models @ ((models.T @ factor) / sizes[:, None]) for factor in factors]
+    # With Z the ratings x levels of a factor and P what takes the means of models out, the expectations are made of
+    # |Z' P Z|^2, and for the rest of tr(Z' P Z) and tr(P). Z' P Z is a table of counts, less what is of the models.
+    of_models = [_counts(factor, models) for factor in factors]
+    sizes = np.bincount(models)
     count = len(factors) + 1
     expected, observed = np.zeros((count, count)), np.zeros(count)
-    for one, first in enumerate(freed):
-        observed[one] = ((first.T @ around) ** 2).sum()
-        expected[one, -1] = expected[-1, one] = (first**2).sum()
-        for other, second in enumerate(freed):
-            expected[one, other] = ((first.T @ second) ** 2).sum()
+    for one, first in enumerate(factors):
+        observed[one] = (np.bincount(first, around) ** 2).sum()
+        for other, second in enumerate(factors[: one + 1]):
+            table = _counts(first, second) - (of_models[one] / sizes) @ of_models[other].T
+            expected[one, other] = expected[other, one] = (table**2).sum()
+            if one == other:
+                expected[one, -1] = expected[-1, one] = np.trace(table)
     observed[-1] = around @ around
-    expected[-1, -1] = len(around) - models.shape[1]
+    expected[-1, -1] = len(around) - len(sizes)
     scale = np.sqrt(np.diag(expected))
     if not scale.all():
         return None

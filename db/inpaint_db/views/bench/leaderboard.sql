@@ -1,7 +1,10 @@
 -- One row per run and model. Measures are averaged over the trials of a sample first, then over samples, so that a
 -- sample with more results than others counts no more.
 CREATE VIEW bench.leaderboard AS
-SELECT g.*,
+SELECT g.run_id, g.run, g.run_created_at, g.dataset, g.dataset_version, g.model, g.review_name, g.model_version,
+       g.imported, g.trials, g.succeeded, g.failed, g.samples, g.warm_trials, g.warm_median_s, g.warm_mean_s,
+       g.warm_p95_s, g.cold_s, g.cost_per_1k_usd, g.cost_unknown_reason, g.peak_memory_gb, g.steps, g.painted_pixels,
+       g.device,
        (SELECT avg(s.value) FROM (
                SELECT avg(v.value) AS value FROM measure v
                 WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'raw_outside_delta_e' AND v.version =
@@ -67,25 +70,12 @@ SELECT g.*,
                 WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'trials_ssim_mean' AND v.version =
                       (SELECT k.version FROM metric k WHERE k.name = 'trials_ssim_mean' AND k.current)
                 GROUP BY v.sample_id) s) AS trials_ssim_mean,
-       (SELECT v.stars FROM bench.rating_summary v
-         WHERE v.run_id = g.run_id AND v.model = g.model AND v.criterion = 'realism' AND NOT v.published)
-         AS realism_stars,
-       (SELECT v.stars FROM bench.rating_summary v
-         WHERE v.run_id = g.run_id AND v.model = g.model AND v.criterion = 'adaptability' AND NOT v.published)
-         AS adaptability_stars,
-       (SELECT v.stars FROM bench.rating_summary v
-         WHERE v.run_id = g.run_id AND v.model = g.model AND v.criterion = 'consistency' AND NOT v.published)
-         AS consistency_stars,
-       (SELECT v.stars FROM bench.rating_summary v
-         WHERE v.run_id = g.run_id AND v.model = g.model AND v.criterion = 'preservation' AND NOT v.published)
-         AS preservation_stars,
-       (SELECT v.stars FROM bench.rating_summary v
-         WHERE v.run_id = g.run_id AND v.model = g.model AND v.criterion = 'reproducibility' AND NOT v.published)
-         AS reproducibility_stars,
-       (SELECT max(v.raters) FROM bench.rating_summary v
-         WHERE v.run_id = g.run_id AND v.model = g.model AND NOT v.published) AS raters,
-       (SELECT max(v.raters_failing) FROM bench.rating_summary v
-         WHERE v.run_id = g.run_id AND v.model = g.model AND NOT v.published) AS raters_failing
+       (g.people->'stars'->>'realism')::float8 AS realism_stars,
+       (g.people->'stars'->>'adaptability')::float8 AS adaptability_stars,
+       (g.people->'stars'->>'consistency')::float8 AS consistency_stars,
+       (g.people->'stars'->>'preservation')::float8 AS preservation_stars,
+       (g.people->'stars'->>'reproducibility')::float8 AS reproducibility_stars,
+       (g.people->>'raters')::int8 AS raters, (g.people->>'raters_failing')::int8 AS raters_failing
   FROM (SELECT w.run_id, w.run, min(w.run_created_at) AS run_created_at, min(w.dataset) AS dataset,
                min(w.dataset_version) AS dataset_version, w.model, min(w.review_name) AS review_name,
                string_agg(DISTINCT w.model_version, ' | ') AS model_version, bool_or(w.imported) AS imported,
@@ -109,7 +99,12 @@ SELECT g.*,
                max(w.peak_memory_bytes) / 1e9::float8 AS peak_memory_gb,
                mode() WITHIN GROUP (ORDER BY w.steps) AS steps,
                avg(w.painted_pixels)::float8 AS painted_pixels,
-               string_agg(DISTINCT w.device_name, ' | ') AS device
+               string_agg(DISTINCT w.device_name, ' | ') AS device,
+               -- All at once, since going through the ratings is what takes long.
+               (SELECT jsonb_build_object('stars', jsonb_object_agg(v.criterion, v.stars),
+                                          'raters', max(v.raters), 'raters_failing', max(v.raters_failing))
+                  FROM bench.rating_summary v
+                 WHERE v.run_id = w.run_id AND v.model = w.model AND NOT v.published) AS people
           FROM bench.trial_wide w
          GROUP BY w.run_id, w.run, w.model) g;
 

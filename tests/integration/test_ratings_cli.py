@@ -1,0 +1,118 @@
+"""`inpaint ratings` as people type it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from bench_scene import Scene
+from factories import count
+from inpaint_core.settings import Settings
+from inpaint_db.raters import find_rater_by_token
+from inpaint_db.rating_queries import save_rating, show_item
+from inpaint_db.rating_sessions import find_session, list_sessions
+from inpaint_db.session import Database
+from inpaint_fleet.cli.app import app
+from typer.testing import CliRunner
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def environment(stack_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The servers of this test, as settings of the command."""
+    for name, value in stack_env.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def database(settings: Settings, environment: None) -> Iterator[Database]:
+    """With the run `test`: two models on two samples."""
+    with Database(settings, application="inpaint-test") as found:
+        with found.begin() as connection:
+            scene = Scene(connection)
+            scene.run("test", scene.dataset("one", "two"), ["a", "b"])
+            for model in "ab":
+                for sample in ("one", "two"):
+                    scene.imported("test", model, sample)
+        yield found
+
+
+def say(*words: str) -> str:
+    result = runner.invoke(app, ["ratings", *words])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_link_leads_to_a_session_and_its_stars_into_the_summary(database: Database, tmp_path: Path) -> None:
+    address = say("link", "Ada", "--run", "test", "--checks", "0").strip()
+    assert address.startswith("http://127.0.0.1:8000/enter/")
+    token = address.rsplit("/", 1)[1]
+    with database.begin() as connection:
+        rater = find_rater_by_token(connection, token)
+        (session,) = list_sessions(connection, rater.id)
+        assert session.items == 4
+        for position in range(1, 5):
+            item = show_item(connection, rater.id, session.id, position, bucket="inpaint")
+            save_rating(
+                connection, rater.id, rating_id=uuid4(), item_id=item.id, criterion="realism", stars=position % 3
+            )
+    table = say("summary", "test")
+    assert "realism\ta\t" in table and "Ada\t4\t" in table
+    found = json.loads(say("summary", "latest", "--json"))
+    assert found["run"] == "test" and found["criteria"][0]["between"] == {"reason": "nothing was rated twice"}
+    file = tmp_path / "stars.csv"
+    say("export", "test", "-o", str(file))
+    assert len(file.read_text().splitlines()) == 5
+    assert say("import", str(file), "--run", "test") == "0 ratings brought in; 4 there already\n"
+    say("revoke", "Ada")
+    assert "Ada\tperson\t1\t0/4\twithdrawn" in say("raters")
+
+
+def test_asking_for_a_link_again_goes_on_with_the_session(database: Database) -> None:
+    first = json.loads(say("link", "Ada", "--run", "test", "--json"))
+    again = json.loads(say("link", "Ada", "--run", "test", "--json"))
+    assert first["session"]["id"] == again["session"]["id"] and first["link"] != again["link"]
+    with database.read() as connection:
+        rater = find_rater_by_token(connection, again["link"].rsplit("/", 1)[1])
+        assert find_session(connection, rater.id, list_sessions(connection, rater.id)[0].id).done == 0
+
+
+def test_a_link_is_made_for_the_address_that_browsers_use(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INPAINT_WEB_URL", "https://rate.example.com")
+    assert say("link", "Ada").startswith("https://rate.example.com/enter/")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["link", "Ada", "--run", "nix"], "There is no run 'nix'"),
+        (["link", "Ada", "--days", "0"], "cannot be valid for 0 days"),
+        (["link", ""], "one line of 1 to 80"),
+        (["revoke", "Nobody"], "There is no rater 'Nobody'"),
+        (["import", "nix.csv"], "is not a file"),
+        (["export", "--format", "xlsx"], "csv and jsonl"),
+        (["import-published", "nix"], "nix"),
+        (["import-published", "review", "--run", "test"], "gives no stars to the models of 'test'"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(database: Database, words: list[str], sentence: str) -> None:
+    result = runner.invoke(app, ["ratings", *words])
+    assert result.exit_code != 0
+    said = f"{result.output} {result.exception}"
+    assert sentence in said
+    with database.read() as connection:
+        assert count(connection, "rater") == 0
+
+
+def test_nothing_yet_says_what_to_do(database: Database) -> None:
+    assert "inpaint ratings link" in runner.invoke(app, ["ratings", "raters"]).output
+    assert "nobody has rated test yet" in runner.invoke(app, ["ratings", "summary", "test"]).output
+
+
+def test_published_stars_are_entered_for_all_models(database: Database) -> None:
+    assert say("import-published", "review") == "45 ratings brought in\n"
+    assert "published review\timported" in say("raters")
