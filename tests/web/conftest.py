@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from browser import WebServer, chromium
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
 from inpaint_db.session import Database
 from inpaint_web.app import create_app
 from starlette.testclient import TestClient
 from web_scene import Rated, WebScene
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 SITE = "http://testserver"
 PASSWORD = "operators-only-0123456789"
@@ -69,3 +75,49 @@ def ada(enter: Callable[[str], TestClient], rated: Rated) -> TestClient:
 def operator(enter: Callable[[str], TestClient]) -> TestClient:
     """An operator's browser."""
     return enter(PASSWORD)
+
+
+# --- a browser --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def web_server(stack_env: dict[str, str], tmp_path: Path) -> Iterator[WebServer]:
+    """`inpaint web` on this test's stack."""
+    server = WebServer(stack_env, tmp_path / "web.log", INPAINT_WEB_TOKEN=PASSWORD)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium_browser() -> Iterator[Browser]:
+    """One Chromium for all tests. Skipped where none can be had."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make web-test")
+    program = chromium()
+    if program is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium, or name one in CHROMIUM")
+    with sync_api.sync_playwright() as playwright:
+        # Root may not use Chromium's sandbox; what it opens here is our own.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium_browser: Browser) -> Iterator[Callable[..., Page]]:
+    """A page in a context of its own (cookies and storage), or one more in that of `beside`. Errors in it fail."""
+    contexts: list[BrowserContext] = []
+    problems: list[str] = []
+
+    def opened(beside: Page | None = None, **options: Any) -> Page:
+        if beside is None:
+            contexts.append(chromium_browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options}))
+        page = (beside.context if beside else contexts[-1]).new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda said: problems.append(said.text) if "Content Security Policy" in said.text else None)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert problems == []

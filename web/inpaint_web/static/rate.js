@@ -269,6 +269,11 @@ for (const [id, act] of [["next", next], ["back", back], ["undo", undo], ["skip"
 }
 element("help-button").addEventListener("click", dialogs.help);
 
+// A finger has no hover and no keys. What the browser says of its screen is not always so: a first touch is.
+const touched = () => document.documentElement.classList.add("touch");
+if (window.matchMedia("(hover: none)").matches) touched();
+window.addEventListener("touchstart", touched, { once: true, passive: true });
+
 // Another tab has saved something, or this one was away.
 async function lookAgain() {
   if (!now || outbox.entries.length) return;
