@@ -75,18 +75,21 @@ class Undone:
 
 
 _ITEM = text("""
-UPDATE rating_item i SET shown_at = coalesce(i.shown_at, now()) FROM rating_session s
- WHERE s.id = i.session_id AND s.id = :session_id AND s.rater_id = :rater_id AND i.position = :position
-RETURNING i.id, i.session_id, i.position, i.kind, i.purpose, i.damage_seed, i.sample_id, i.trial_ids, i.job_id,
-          s.rubric_id, s.min_dwell_s, s.finished_at IS NOT NULL AS finished,
-          (SELECT count(*) FROM rating_item n WHERE n.session_id = s.id) AS items
+SELECT i.id, i.session_id, i.position, i.kind, i.purpose, i.damage_seed, i.sample_id, i.trial_ids, i.job_id,
+       i.shown_at, s.rubric_id, s.min_dwell_s, s.finished_at IS NOT NULL AS finished,
+       (SELECT count(*) FROM rating_item n WHERE n.session_id = s.id) AS items
+  FROM rating_item i JOIN rating_session s ON s.id = i.session_id
+ WHERE s.id = :session_id AND s.rater_id = :rater_id AND i.position = :position
 """)
 
 
-def show_item(connection: Connection, rater_id: UUID, session_id: UUID, position: int, *, bucket: str) -> ItemView:
-    """The item at a position, from 1; notes when it was first shown. `bucket`: where pictures of samples lie.
+def show_item(
+    connection: Connection, rater_id: UUID, session_id: UUID, position: int, *, bucket: str, note: bool = True
+) -> ItemView:
+    """The item at a position, from 1. `note`: note when it was first shown; without it nothing is written.
 
-    `InvalidRequest` (`field` "item") if there is none, or the session is another's.
+    `bucket`: where pictures of samples lie. `InvalidRequest` (`field` "item") if there is none, or the session is
+    another's.
     """
     if not 1 <= position < 2**31:
         raise _no_such_item()
@@ -94,6 +97,10 @@ def show_item(connection: Connection, rater_id: UUID, session_id: UUID, position
     item = connection.execute(_ITEM, values).one_or_none()
     if item is None:
         raise _no_such_item()
+    if note and item.shown_at is None:
+        connection.execute(
+            text("UPDATE rating_item SET shown_at = now() WHERE id = :id AND shown_at IS NULL"), {"id": item.id}
+        )
     progress = connection.execute(
         text("SELECT skipped, flagged FROM rating_progress WHERE item_id = :id"), {"id": item.id}
     ).one()

@@ -144,6 +144,12 @@ def test_models_that_stars_do_not_tell_apart_share_ranks() -> None:
     assert compare([score(3, "a"), score(2, "b")])["m"].ranks == Undefined("nothing to be compared with")
 
 
+def test_a_model_that_was_seen_on_one_sample_has_no_rank() -> None:
+    scores = [score(n % 2 + 2, f"s{n}", model=model) for n in range(4) for model in "ab"] + [score(4, "s0", model="c")]
+    ranks = {model: standing.ranks for model, standing in compare(scores).items()}
+    assert ranks == {"a": (1, 2), "b": (1, 2), "c": Undefined("one sample")}
+
+
 def test_a_pair_is_told_apart_though_samples_differ_more_than_models() -> None:
     scores = [
         score(min(4.0, base + better), f"s{number}", model=model)

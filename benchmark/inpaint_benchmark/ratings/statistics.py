@@ -105,17 +105,17 @@ def _ranks(means: Mapping[str, Mean], drawn: np.ndarray) -> dict[str, tuple[int,
     models = list(means)
     if len(models) < 2:
         return dict.fromkeys(models, Undefined("nothing to be compared with"))
-    if all(mean.samples < 2 for mean in means.values()):
-        return dict.fromkeys(models, Undefined("one sample"))
-    found: dict[str, tuple[int, int] | Undefined] = {}
-    for mine, model in enumerate(models):
+    found: dict[str, tuple[int, int] | Undefined] = dict.fromkeys(models, Undefined("one sample"))
+    # What was seen on one sample only would look certain, and is not compared.
+    places = [place for place, model in enumerate(models) if means[model].samples > 1]
+    for mine in places:
         better = worse = 0
-        for other in range(len(models)):
+        for other in places:
             difference = drawn[:, other] - drawn[:, mine]
             if other == mine or np.isnan(difference).all():
                 continue
             low, high = np.nanquantile(difference, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
             better += bool(low > 0)
             worse += bool(high < 0)
-        found[model] = (1 + better, len(models) - worse)
+        found[models[mine]] = (1 + better, len(places) - worse)
     return found
