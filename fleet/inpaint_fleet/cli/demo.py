@@ -21,6 +21,7 @@ MODEL = "opencv-telea"
 _PRICE = 0.10
 _LOADING_S = 60
 _NOTE = "example price, set by inpaint demo"
+_RATER = "demo"
 _ASK = "SELECT model, status, round(total_s::numeric, 3) AS total_s, round(inference_s::numeric, 4) AS inference_s, \
 cost_usd, device_name FROM job_report WHERE id = '{id}'"
 
@@ -68,15 +69,16 @@ def _configured(settings: Settings) -> bool:
 
 
 def _start_stack(settings: Settings) -> None:
-    from inpaint_fleet import flower
+    from inpaint_fleet import flower, web
     from inpaint_fleet.local.control import start_detached
 
-    with_flower = flower.installed()
+    with_flower, with_web = flower.installed(), web.installed()
     _step(
-        f"starting Redis, Postgres, S3, the relay{', Flower' if with_flower else ''} and a worker for {MODEL} "
+        f"starting Redis, Postgres, S3, the relay{', Flower' if with_flower else ''}"
+        f"{', the web server' if with_web else ''} and a worker for {MODEL} "
         f"on this machine, in {settings.data_dir}"
     )
-    ready = start_detached(settings.data_dir, [MODEL], flower=with_flower)
+    ready = start_detached(settings.data_dir, [MODEL], flower=with_flower, web=with_web)
     _step("ready: " + ", ".join(f"{name} {address}" for name, address in ready.addresses.items()))
 
 
@@ -169,9 +171,25 @@ def _show(settings: Settings, view: JobView, picture: Path) -> None:
     if flower:
         console.say(f"  # this job in Flower; user and password are in {settings.data_dir / 'private.json'}")
         console.say(f"  {flower}/task/{view.id}")
+    if "Web" in stack.addresses:
+        console.say("  # rate the result, blind: a link of your own, for a day")
+        console.say(f"  {_rating_link(settings, view)}")
     if stack.running:
         console.say()
         console.say(f"The fleet goes on running. Stop it with: {program()} down")
+
+
+def _rating_link(settings: Settings, view: JobView) -> str:
+    """A session about this one job. The link of an earlier demo ends; its stars stay."""
+    from inpaint_db.raters import make_rater
+    from inpaint_db.rating_sessions import make_session
+    from inpaint_db.rating_subjects import JobQuery
+    from inpaint_db.session import Database
+
+    with Database(settings) as database, database.begin() as connection:
+        rater, token = make_rater(connection, _RATER, days=1, note="made by inpaint demo")
+        make_session(connection, rater.id, "Demo", query=JobQuery(jobs=(view.id,)), check_share=0)
+    return f"{settings.web_url}/enter/{token}"
 
 
 def _tries(picture: Path, view: JobView, local: bool) -> list[tuple[str, str]]:

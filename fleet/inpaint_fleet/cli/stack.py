@@ -29,13 +29,17 @@ def up(
         bool | None,
         typer.Option("--flower/--no-flower", help="Run Flower. Default: if it is installed.", show_default=False),
     ] = None,
+    web: Annotated[
+        bool | None,
+        typer.Option("--web/--no-web", help="Run the web server. Default: if it is installed.", show_default=False),
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return once it is ready; it runs on until `inpaint down`.")
     ] = False,
     data_dir: options.DataDir = None,
     echo: Annotated[bool, typer.Option("--echo/--no-echo", hidden=True)] = True,
 ) -> None:
-    """Start everything on this machine: Redis, Postgres, S3, relay, a worker per model, and Flower.
+    """Start everything on this machine: Redis, Postgres, S3, relay, a worker per model, web server and Flower.
 
     Ctrl-C stops all of it. Data stays, and the next start goes on with it. Servers of your own that are configured
     (INPAINT_REDIS_URL, ...) are used instead of new ones.
@@ -44,21 +48,23 @@ def up(
     from inpaint_core.settings import load_settings
 
     from inpaint_fleet import flower as flower_server
+    from inpaint_fleet import web as web_server
 
     for name in model:
         load_catalogue(load_settings().catalogue).card(name)
     folder = _folder(data_dir)
     with_flower = flower_server.installed() if flower is None else flower
+    with_web = web_server.installed() if web is None else web
     if detach:
         console.tell(f"starting in {folder}")
         from inpaint_fleet.local.control import start_detached
 
-        ready = start_detached(folder, model, flower=with_flower)
+        ready = start_detached(folder, model, flower=with_flower, web=with_web)
         _tell_ready(folder, ready)
         return
     from inpaint_fleet.local.stack import LocalStack
 
-    LocalStack(folder, model, flower=with_flower, echo=sys.stderr if echo else None).run(
+    LocalStack(folder, model, flower=with_flower, web=with_web, echo=sys.stderr if echo else None).run(
         lambda settings: _tell_how_to_use(settings) if echo else None
     )
 
@@ -87,6 +93,8 @@ def _tell_ready(folder: Path, ready: StackState) -> None:
     console.tell(f"ready (process {ready.supervisor_pid}); log: {folder / 'logs' / 'inpaint.log'}")
     if "Flower" in ready.addresses:
         console.tell(f"Flower's user and password are in {folder / 'private.json'}")
+    if "Web" in ready.addresses:
+        console.tell(f"the operators' password of the web pages is web_token in {folder / 'private.json'}")
     console.tell("stop it with `inpaint down`" + _same_folder(folder))
 
 

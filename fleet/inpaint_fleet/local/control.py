@@ -41,7 +41,7 @@ class StackState:
     ready: bool = False
     supervisor_pid: int | None = None
     started_at: datetime | None = None
-    #: Redis, Postgres and S3 to host:port, Flower to its URL.
+    #: Redis, Postgres and S3 to host:port, Flower and Web to their URLs.
     addresses: dict[str, str] = field(default_factory=dict)
     children: tuple[ChildState, ...] = ()
 
@@ -76,6 +76,7 @@ def start_detached(
     models: Sequence[str],
     *,
     flower: bool = False,
+    web: bool = False,
     timeout_s: float = 120,
     command: Sequence[str] | None = None,
 ) -> StackState:
@@ -87,7 +88,7 @@ def start_detached(
     folder.prepare()
     with hold_lock(folder):
         pass  # Refused here, where somebody reads it, if a stack runs already.
-    command = command or _up_command(folder, models, flower)
+    command = command or _up_command(folder, models, flower, web)
     with disk_errors(folder.root):
         output = os.open(folder.start_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
@@ -139,11 +140,11 @@ def _clean_up_after(folder: DataFolder, record: StackRecord) -> bool:
     return bool(ended)
 
 
-def _up_command(folder: DataFolder, models: Sequence[str], flower: bool) -> list[str]:
+def _up_command(folder: DataFolder, models: Sequence[str], flower: bool, web: bool) -> list[str]:
     command = [sys.executable, "-m", "inpaint_fleet.cli", "up", "--data-dir", str(folder.root), "--no-echo"]
     for model in models:
         command += ["--model", model]
-    return [*command, "--flower" if flower else "--no-flower"]
+    return [*command, "--flower" if flower else "--no-flower", "--web" if web else "--no-web"]
 
 
 def _last_words(folder: DataFolder) -> str:

@@ -14,6 +14,8 @@ from inpaint_fleet.local.ports import keep_or_pick
 
 #: Flower's customary port, if nobody else has it.
 FLOWER_PORT = 5555
+#: Likewise of the web server.
+WEB_PORT = 8000
 
 
 def _password() -> str:
@@ -29,17 +31,19 @@ class Private:
     postgres_port: int = 0
     s3_port: int = 0
     flower_port: int = FLOWER_PORT
+    web_port: int = WEB_PORT
     redis_password: str = field(default_factory=_password, repr=False)
     postgres_password: str = field(default_factory=_password, repr=False)
     s3_access_key: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
     s3_secret_key: str = field(default_factory=_password, repr=False)
     flower_user: str = "inpaint"
     flower_password: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
+    web_token: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     def choose_ports(self) -> None:
         """Keep the ports of the last start, except those that somebody else has taken since."""
         taken: set[int] = set()
-        for name in ("redis_port", "postgres_port", "s3_port", "flower_port"):
+        for name in ("redis_port", "postgres_port", "s3_port", "flower_port", "web_port"):
             port = keep_or_pick(getattr(self, name), taken)
             setattr(self, name, port)
             taken.add(port)

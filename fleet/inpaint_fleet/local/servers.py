@@ -53,6 +53,7 @@ class LocalServers:
         self.supervisor = Supervisor(self.log, on_change=self._record_children, hurried=hurried)
         self.private = private.Private()
         self._servers: dict[str, Server] = {}
+        self._published: dict[str, str | int] = {}
         self._use_configured = use_configured
         self._interrupted = interrupted
         self._record = state.new_record()
@@ -86,6 +87,11 @@ class LocalServers:
         """Add to what `inpaint status` shows."""
         merged = self._record.addresses | dict(addresses)
         self._write_record(replace(self._record, addresses=merged, ready=ready or self._record.ready))
+
+    def publish(self, values: Mapping[str, str | int]) -> None:
+        """Add settings to what clients on this machine read."""
+        self._published |= values
+        stack_file.write_stack_file(self.folder, self._published)
 
     # For tests of what happens without one of them.
 
@@ -127,7 +133,7 @@ class LocalServers:
         values["s3_bucket"] = configured.s3_bucket
         settings = load_settings(data_dir=self.folder.root, **values)
         S3Store(settings).ensure_bucket()
-        stack_file.write_stack_file(self.folder, values)
+        self.publish(values)
         self.announce(_addresses(settings))
         return settings
 

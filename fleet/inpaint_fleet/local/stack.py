@@ -1,4 +1,4 @@
-"""The whole fleet on one machine: servers, schema, relay, workers and Flower, until it is told to stop."""
+"""The whole fleet on one machine: servers, schema, relay, workers, pages and Flower, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TextIO
 
 from inpaint_core.settings import PREFIX, Settings
 
+from inpaint_fleet import web as web_server
 from inpaint_fleet.local.child import ChildSpec
 from inpaint_fleet.local.server import Interrupted
 from inpaint_fleet.local.servers import LocalServers
@@ -29,6 +30,7 @@ class Commands:
     relay: tuple[str, ...] = (*_INPAINT, "relay")
     worker: tuple[str, ...] = (*_INPAINT, "worker")
     flower: tuple[str, ...] = (*_INPAINT, "flower")
+    web: tuple[str, ...] = (*_INPAINT, "web")
 
 
 def _migrate(settings: Settings) -> None:
@@ -39,7 +41,7 @@ def _migrate(settings: Settings) -> None:
 
 
 class LocalStack:
-    """A stack in one data folder: one relay, one worker per model, and Flower if wanted."""
+    """A stack in one data folder: one relay, one worker per model, and the web server and Flower if wanted."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class LocalStack:
         models: Sequence[str],
         *,
         flower: bool = False,
+        web: bool = False,
         echo: TextIO | None = None,
         commands: Commands | None = None,
         migrate: Callable[[Settings], object] = _migrate,
@@ -54,6 +57,7 @@ class LocalStack:
         self._data_dir = data_dir
         self._models = tuple(dict.fromkeys(models))
         self._flower = flower
+        self._web = web
         self._echo = echo
         self._commands = commands or Commands()
         self._migrate = migrate
@@ -103,6 +107,13 @@ class LocalStack:
             }
             add(ChildSpec("flower", self._commands.flower, environment | login))
             servers.announce({"Flower": f"http://127.0.0.1:{private.flower_port}"})
+        if self._web:
+            # In the file that clients read: links are made by other processes, and lead to this one.
+            values = web_server.stack_settings(settings, servers.private)
+            servers.publish(values)
+            told = {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+            add(ChildSpec("web", self._commands.web, environment | told))
+            servers.announce({"Web": str(values["web_url"])})
         add(ChildSpec("relay", self._commands.relay, environment))
         if self._models:
             add(*(self._worker(model, environment, settings.grace_s) for model in self._models))

@@ -12,9 +12,9 @@ _HEADING = """\
 """
 
 
-def write_stack_file(folder: DataFolder, values: Mapping[str, str]) -> None:
+def write_stack_file(folder: DataFolder, values: Mapping[str, str | int]) -> None:
     """Write settings by their names. Only names that `Settings` knows: it refuses all others."""
-    # A JSON string is a TOML basic string.
+    # A JSON string is a TOML basic string, and a whole number is one in both.
     lines = [f"{name} = {json.dumps(value)}\n" for name, value in values.items()]
     write_private(folder.stack_file, _HEADING + "".join(lines))
 
