@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it says on import that matplotlib is not there
     import colour as colour_science
 
-# It puts stand-ins for matplotlib into sys.modules. Others who look whether matplotlib is there would stumble over them.
+# It puts stand-ins for matplotlib into sys.modules, over which others stumble who look whether it is there.
 for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
     if getattr(sys.modules[name], "__spec__", None) is None:
         del sys.modules[name]
