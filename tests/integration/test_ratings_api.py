@@ -181,6 +181,7 @@ def test_undo_takes_back_the_newest_and_then_the_one_before(connection: Connecti
 
 def test_what_was_said_cannot_be_changed_even_in_sql(connection: Connection) -> None:
     rated_run(connection)
+    connection.execute(text("TRUNCATE rating, rating_event"))  # there is nothing in them yet
     make_rating(connection)
     for table in ("rating", "rating_event"):
         for statement in (f"UPDATE {table} SET created_at = now()", f"DELETE FROM {table}", f"TRUNCATE {table}"):
