@@ -7,8 +7,8 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up down status test lint types unit pipelines integration acceptance packaging docker-check chaos chaos-baseline soak bench-demo bench-geometry bench-history bench-queue \
-	pictures format schema clean
+.PHONY: help demo up down status test lint types unit pipelines integration web-test acceptance packaging docker-check chaos chaos-baseline soak bench-demo bench-geometry bench-history bench-queue \
+	pictures web-pictures format schema clean
 
 help:  ## Show what there is to make
 	@echo "Inpaint Fleet. Begin with: make demo"
@@ -31,7 +31,7 @@ status: $(VENV)/.installed  ## Show queues, workers, last jobs and disk
 
 # --- for developers --------------------------------------------------------------------------------------------------
 
-test: lint types unit pipelines integration chaos acceptance packaging docker-check  ## Run every check and test, as CI does
+test: lint types unit pipelines integration web-test chaos acceptance packaging docker-check  ## Run every check and test, as CI does
 	@echo "Every check and test has passed."
 
 lint: $(VENV)/.developer  ## Style, formatting and layers
@@ -55,6 +55,18 @@ pipelines: $(VENV)/.developer  ## Every model with tiny weights, on the CPU
 integration: $(VENV)/.developer  ## Tests on a real Redis, Postgres and S3, which they start
 	@echo "==> integration tests"
 	@$(BIN)/pytest tests/integration -q $(PYTEST_ARGS)
+
+web-test: $(VENV)/.developer chromium  ## The web pages: over HTTP, under attack, and in a real browser
+	@echo "==> web tests"
+	@$(BIN)/pytest tests/web -q $(PYTEST_ARGS)
+
+# Root on Debian gets the browser; others are told how, and the tests that need it are skipped.
+.PHONY: chromium
+chromium:
+	@command -v "$${CHROMIUM:-chromium}" > /dev/null || command -v google-chrome-stable > /dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && echo "==> installing chromium" && \
+		  { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } > /dev/null; } || \
+		echo "No Chromium here, so tests in a browser are skipped. On Debian: apt install chromium"
 
 acceptance: $(VENV)/.developer  ## The README's commands as written, from a fresh copy
 	@echo "==> acceptance tests"
@@ -90,6 +102,9 @@ bench-history: $(VENV)/.developer  ## Measure the views for analysts over 100,00
 bench-queue: $(VENV)/.developer  ## Measure submitting, per-job overhead and the idle time between jobs
 	@$(BIN)/inpaint bench queue
 
+web-pictures: $(VENV)/.developer chromium  ## Draw the pictures of docs/rating-page.md
+	@PICTURES=docs/images $(BIN)/pytest tests/web/test_web_pictures.py -q
+
 pictures: $(VENV)/.developer  ## Draw the pictures of docs/images-and-masks.md
 	@$(BIN)/python docs/images/sheets.py
 
@@ -113,11 +128,11 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "==> installing the fleet for one machine (no torch; about half a minute)"
-	@$(PIP) --constraint constraints.txt --editable '.[worker,local,flower]'
+	@$(PIP) --constraint constraints.txt --editable '.[worker,local,flower,web]'
 	@touch $@
 
 $(VENV)/.developer: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "==> installing the fleet and what its tests need"
 	@$(PIP) 'pip>=25.1'
-	@$(PIP) --constraint constraints.txt --group dev --editable '.[diffusers,openai,local,flower,benchmark]'
+	@$(PIP) --constraint constraints.txt --group dev --editable '.[diffusers,openai,local,flower,benchmark,web]'
 	@touch $@ $(VENV)/.installed

@@ -41,10 +41,10 @@ def test_pictures_of_the_pages(web_server: WebServer, open_page: Any, scene: Web
     rated = scene.session(run)
     light = open_page()
     rate(web_server, light, rated, 1)
-    for _ in range(4):
+    for position in range(1, 5):
         for key in ("3", "2", "3", "4", "Enter"):
             light.keyboard.press(key)
-        light.wait_for_timeout(400)
+        light.wait_for_selector(f'html[data-shown="{position + 1}"]')
     light.keyboard.press("3")
     light.keyboard.press("2")
     light.keyboard.press("m")

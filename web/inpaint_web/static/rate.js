@@ -142,7 +142,11 @@ async function refresh() {
 
 // --- what a rater does -----------------------------------------------------------------------------------------------
 
+// Between an item and the next one whose pictures are still on their way, nothing is said of either.
+const settled = () => now !== null && now.item.position === wanted;
+
 function give(name, stars) {
+  if (!settled()) return criteria.set(name, now.item.stars[name] ?? null);
   const left = pace.left();
   if (left > 0) {
     criteria.set(name, now.item.stars[name] ?? null);
@@ -190,6 +194,7 @@ function back() {
 }
 
 async function mark(kind) {
+  if (!settled()) return;
   const { item } = now;
   const why = await dialogs.reason(kind);
   if (why === null) return;
