@@ -21,6 +21,8 @@ _SETTINGS = {
     # The history is sorted in memory rather than on disk.
     "work_mem": "32MB",
 }
+#: What makes large objects.
+_LARGE_OBJECTS = ("pg_catalog.lo_creat(integer)", "pg_catalog.lo_create(oid)", "pg_catalog.lo_from_bytea(oid, bytea)")
 #: Sessions of one role: an analyst's tools must not use up the connections that workers need.
 _CONNECTIONS = 10
 
@@ -74,6 +76,9 @@ def _grant(connection: Connection, name: str) -> None:
     # What anybody may do unless it is taken away. Owners and superusers keep it.
     _run(connection, "REVOKE CREATE ON SCHEMA public FROM PUBLIC", **facts)
     _run(connection, "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC", **facts)
+    # Large objects belong to no schema, and fill the disk. Only a superuser can take this away.
+    if connection.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")):
+        _execute(connection, f"REVOKE EXECUTE ON FUNCTION {', '.join(_LARGE_OBJECTS)} FROM PUBLIC")
     _run(connection, "GRANT CONNECT ON DATABASE {database} TO {role}", **facts)
     _run(connection, "GRANT USAGE ON SCHEMA {schema} TO {role}", **facts)
     _run(connection, "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}", **facts)
@@ -100,8 +105,13 @@ def _require_sensible(name: str) -> None:
 def _require_harmless(connection: Connection, name: str) -> None:
     row = connection.execute(
         text("""
-        SELECT r.rolsuper, r.rolcreaterole, r.rolname IN (current_user, session_user) AS own,
-               pg_has_role(r.oid, d.datdba, 'MEMBER') AS owner
+        SELECT r.rolsuper, r.rolcreaterole, r.rolreplication, r.rolname IN (current_user, session_user) AS own,
+               pg_has_role(r.oid, d.datdba, 'MEMBER') AS owner,
+               -- These read and write files, run programs, or see what others ask; those that read or write tables are
+               -- told of with the tables.
+               (SELECT string_agg(p.rolname, ', ') FROM pg_roles p
+                 WHERE p.rolname ~ '^pg_' AND p.rolname NOT IN ('pg_read_all_data', 'pg_write_all_data')
+                   AND pg_has_role(r.oid, p.oid, 'MEMBER')) AS kept
           FROM pg_roles r, pg_database d WHERE r.rolname = :name AND d.datname = current_database()"""),
         {"name": name},
     ).one()
@@ -110,7 +120,9 @@ def _require_harmless(connection: Connection, name: str) -> None:
     for is_more, what in (
         (row.rolsuper, "is a superuser"),
         (row.rolcreaterole, "may make and change other roles"),
+        (row.rolreplication, "may copy the whole server"),
         (row.owner, "owns this database, or can act as its owner"),
+        (row.kept, f"is a member of {row.kept}"),
     ):
         if is_more:
             raise InvalidRequest(f"{name} {what}: it can do more than read views. Name another role.", field="name")

@@ -131,6 +131,9 @@ def test_an_analyst_writes_nothing(analyst: Analyst) -> None:
         "COPY (SELECT 1) TO PROGRAM 'true'",
         "SELECT pg_read_file('postgresql.conf')",
         "ALTER ROLE CURRENT_USER SUPERUSER",
+        "SELECT lo_create(0)",
+        "SELECT lo_creat(-1)",
+        "SELECT lo_from_bytea(0, 'as much as the disk holds')",
     ):
         with pytest.raises(errors.InsufficientPrivilege):
             analyst.execute(statement)  # type: ignore[arg-type]
@@ -213,7 +216,14 @@ def test_the_password_is_not_said_to_the_server_in_clear(
 
 @pytest.mark.parametrize(
     ("attributes", "says"),
-    [("SUPERUSER", "is a superuser"), ("CREATEROLE", "may make and change other roles")],
+    [
+        ("SUPERUSER", "is a superuser"),
+        ("CREATEROLE", "may make and change other roles"),
+        ("REPLICATION", "may copy the whole server"),
+        ("IN ROLE pg_execute_server_program", "is a member of pg_execute_server_program"),
+        ("IN ROLE pg_write_server_files", "is a member of pg_write_server_files"),
+        ("IN ROLE pg_monitor", "is a member of pg_monitor"),
+    ],
 )
 def test_a_role_that_can_do_more_is_refused(live: Database, role: str, attributes: str, says: str) -> None:
     with live.begin() as connection:
