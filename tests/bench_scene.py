@@ -12,6 +12,7 @@ from factories import make_facts
 from inpaint_benchmark.metrics.registry import METRICS
 from inpaint_core.ids import new_id
 from inpaint_db.dataset_queries import NewSample, insert_version, list_samples
+from inpaint_db.datasets import SAMPLE_IMAGES
 from inpaint_db.measure_queries import Found, MetricRow, register_metrics, save_measures
 from inpaint_db.run_queries import RunPlan, insert_run
 from inpaint_db.submissions import insert_images
@@ -37,10 +38,11 @@ class Scene:
         )
 
     def dataset(self, *samples: str, name: str = "rooms", version: str = "1", **fields: Any) -> UUID:
-        """A version of a dataset; samples of one name have the same pictures in each."""
-        facts = [make_facts("room"), make_facts("mask", masked_pixels=1536)]
-        insert_images(self.connection, facts)
-        images = {"source": facts[0].sha256, "mask": facts[1].sha256}
+        """A version of a dataset; samples of one name have the same pictures in each, unless a role has another."""
+        known = {"source": make_facts("room"), "mask": make_facts("mask", masked_pixels=1536)}
+        known |= {role: make_facts(fields.pop(role)) for role in SAMPLE_IMAGES if role in fields}
+        insert_images(self.connection, list(known.values()))
+        images = {role: fact.sha256 for role, fact in known.items()}
         rows = [NewSample(s, images, 96, 64, 0.25, prompt=f"a sofa for {s}", **fields) for s in samples]
         content = hashlib.sha256(f"{name} {version} {samples}".encode()).hexdigest()
         made, _ = insert_version(self.connection, name, version, content, rows)

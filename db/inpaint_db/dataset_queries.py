@@ -10,7 +10,7 @@ from uuid import UUID
 
 from inpaint_core.errors import InvalidRequest
 from inpaint_core.ids import new_id
-from sqlalchemy import Connection, RowMapping, insert, select, text
+from sqlalchemy import Connection, RowMapping, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from inpaint_db.datasets import SAMPLE_IMAGES, Dataset, DatasetVersion, Sample
@@ -141,7 +141,8 @@ def list_samples(connection: Connection, version_id: UUID) -> list[SampleRow]:
     ).mappings()
     found = list(rows)
     shas = {row[column.key] for row in found for column in columns if row[column.key]}
-    known = connection.execute(select(Image.sha256, Image.format).where(Image.sha256.in_(shas)))
+    # One parameter for all: a large dataset has more pictures than a statement may have parameters.
+    known = connection.execute(select(Image.sha256, Image.format).where(Image.sha256 == func.any(sorted(shas))))
     formats: dict[str, str] = {row.sha256: row.format for row in known}
     return [_sample(row, formats) for row in found]
 

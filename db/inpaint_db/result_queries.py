@@ -16,6 +16,9 @@ from inpaint_db.dataset_queries import VersionRow
 from inpaint_db.run_queries import RunPlan, RunRow, find_run, insert_run, list_runs
 from inpaint_db.runs import Run, Trial
 
+#: Results of one INSERT: its parameters must stay under the protocol's 65,535.
+_CHUNK = 500
+
 
 @dataclass(frozen=True, slots=True)
 class ImportedResult:
@@ -60,12 +63,13 @@ def imported_outputs(connection: Connection, run_id: UUID) -> dict[tuple[UUID, i
 
 def insert_results(connection: Connection, run: RunRow, model: str, results: Sequence[ImportedResult]) -> int:
     """Write a trial for each result that is not there yet; how many were new."""
-    if not results:
-        return 0
     rows = [
         {"id": new_id(), "run_id": run.id, "model": model, "seed": result.number, "imported_at": func.now()}
         | asdict(result)
         for result in results
     ]
-    statement = upsert(Trial).values(rows).on_conflict_do_nothing().returning(Trial.id)
-    return len(connection.execute(statement).all())
+    new = 0
+    for start in range(0, len(rows), _CHUNK):
+        portion = upsert(Trial).values(rows[start : start + _CHUNK])
+        new += len(connection.execute(portion.on_conflict_do_nothing().returning(Trial.id)).all())
+    return new

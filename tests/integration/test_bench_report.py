@@ -93,6 +93,28 @@ def _failed_trials_are_told(report: Report) -> None:
     assert any("6 of 12 trials failed" in note for note in report.notes)
 
 
+def test_models_with_results_of_fewer_samples_are_told_to_be_no_match(
+    run: RunRow, database: Database, waiting: RunRow
+) -> None:
+    with database.begin() as connection:
+        connection.execute(
+            text("""UPDATE job SET status = 'failed', error_code = 'model_failed' FROM trial t JOIN sample s
+                    ON s.id = t.sample_id WHERE job.id = t.job_id AND t.model = :model AND s.name <> 'one'"""),
+            {"model": OTHER},
+        )
+        connection.execute(
+            text("""UPDATE job SET status = 'succeeded' FROM trial t JOIN sample s ON s.id = t.sample_id
+                     WHERE job.id = t.job_id AND t.model = :model AND s.name = 'one'"""),
+            {"model": OTHER},
+        )
+        notes = gather(connection, run).notes
+        assert [note for note in notes if "other models" in note] == [
+            f"{OTHER} has results of 1 of the 3 samples that other models have results of. Its means are of those "
+            "alone: compare them with care."
+        ]
+        assert not any("other models" in note for note in gather(connection, waiting).notes)
+
+
 def test_stars_stand_in_place_of_metrics_where_somebody_gave_them(waiting: RunRow, database: Database) -> None:
     with database.read() as connection:
         report = gather(connection, waiting, ratings=lambda *_: {(MODEL, "realism"): Stars(2.5, 2, 3)})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from factories import LIMITS, encode, make_image, make_mask
+from factories import LIMITS, encode, make_facts, make_image, make_mask
 from inpaint_benchmark.datasets import read_dataset
 from inpaint_benchmark.runs.importing import import_dataset
 from inpaint_benchmark.runs.measuring import measure_run
@@ -19,9 +19,11 @@ from inpaint_core.catalogue import load_catalogue
 from inpaint_core.errors import InputNotFound, InvalidRequest, RequestError
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
-from inpaint_db.dataset_queries import VersionRow
+from inpaint_db.dataset_queries import VersionRow, list_samples
 from inpaint_db.report_queries import leaderboard_rows, trial_rows
+from inpaint_db.result_queries import ImportedResult, insert_results, open_imported_run
 from inpaint_db.session import Database
+from inpaint_db.submissions import insert_images, register_models
 from inpaint_fleet.cli.app import app
 from PIL import Image
 from stored import objects
@@ -122,6 +124,18 @@ def test_the_same_import_again_adds_nothing_twice(
     assert (again.run.id, again.new, again.there) == (first.run.id, 0, 2)
     assert objects(store) == before
     assert measure_run(again.run, settings, database, quiet) == 0
+
+
+def test_there_may_be_more_results_than_a_statement_has_parameters(version: VersionRow, database: Database) -> None:
+    with database.begin() as connection:
+        register_models(connection, [ORIGIN.model])
+        insert_images(connection, [make_facts("result")])
+        run = open_imported_run(connection, "many", version, "dall-e-2", 2200)
+        samples = [sample.id for sample in list_samples(connection, version.id)]
+        sha256 = make_facts("result").sha256
+        results = [ImportedResult(sample, n, sha256) for sample in samples for n in range(1, 2201)]
+        assert insert_results(connection, run, "dall-e-2", results) == 6600
+        assert insert_results(connection, run, "dall-e-2", results) == 0
 
 
 def test_what_was_missing_may_come_later(bring_in: Callable[..., Imported], folder: Path) -> None:

@@ -139,6 +139,14 @@ def compare(scene: Scene, a: str, b: str) -> dict[tuple[str, str, str], tuple[ob
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("role", ["truth", "object_mask", "effect_mask", "reference"])
+def test_samples_with_another_picture_are_others(scene: Scene, role: str) -> None:
+    for number, run in enumerate(("before", "after")):
+        scene.run(run, scene.dataset("one", version=str(number), **{role: f"{role} {number}"}), ["a"])
+        scene.measure(run, "a", "one", 1, truth_effect_ssim=0.5)
+    assert compare(scene, "before", "after") == {}
+
+
 def test_two_runs_are_compared_sample_by_sample(scene: Scene) -> None:
     version = scene.dataset("one", "two")
     for run in ("before", "after"):

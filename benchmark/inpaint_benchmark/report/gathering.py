@@ -64,7 +64,12 @@ def gather(
         trial_columns=trial_columns(connection),
         trials=trials,
         exact=(sum(value == 1 for value in checked), len(checked)),
-        notes=[*_notes(run, len(unmeasured(connection, run.id))), *_lacking(run, samples, trials), *_mixed(summaries)],
+        notes=[
+            *_notes(run, len(unmeasured(connection, run.id))),
+            *_lacking(run, samples, trials),
+            *_uneven(trials),
+            *_mixed(summaries),
+        ],
         publication=publication,
         published=tuple(published),
     )
@@ -108,6 +113,21 @@ def _lacking(run: RunRow, samples: Sequence[SampleRow], trials: Sequence[dict[st
         return []
     wanted = f"fewer than {len(run.seeds)} results, or none," if len(run.seeds) > 1 else "no results"
     return [f"There are {wanted} of {', '.join(fewer)}."]
+
+
+def _uneven(trials: Sequence[dict[str, Any]]) -> list[str]:
+    """Models that others are ahead of by samples: the hard ones may be those that they failed on."""
+    found: dict[str, set[object]] = {}
+    for trial in trials:
+        if trial["status"] == "succeeded":
+            found.setdefault(trial["model"], set()).add(trial["sample_id"])
+    every = set().union(*found.values())
+    return [
+        f"{model} has results of {len(of)} of the {len(every)} samples that other models have results of. Its means "
+        "are of those alone: compare them with care."
+        for model, of in found.items()
+        if len(of) < len(every)
+    ]
 
 
 def _mixed(summaries: Sequence[dict[str, Any]]) -> list[str]:

@@ -18,8 +18,8 @@ SELECT a.name AS run_a, b.name AS run_b, c.model, c.sample, c.metric, c.value_a,
           JOIN sample s ON s.id = m.sample_id
           JOIN dataset_version d ON d.id = s.dataset_version_id
          WHERE m.run_id IN (a.id, b.id)
-         GROUP BY m.model, d.dataset, s.name, s.source_sha256, s.mask_sha256, s.truth_sha256, s.prompt,
-                  s.negative_prompt, m.metric
+         GROUP BY m.model, d.dataset, s.name, s.source_sha256, s.mask_sha256, s.truth_sha256,
+                  s.reference_sha256, s.object_mask_sha256, s.effect_mask_sha256, s.prompt, s.negative_prompt, m.metric
         HAVING bool_or(m.run_id = a.id) AND bool_or(m.run_id = b.id)) c
   JOIN metric k ON k.name = c.metric AND k.current;
 
