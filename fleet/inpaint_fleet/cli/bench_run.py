@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inpaint_fleet.cli import console, options, wording
+from inpaint_fleet.cli.outcome import TimedOut
 
 if TYPE_CHECKING:
     from inpaint_core.catalogue import Catalogue
@@ -62,6 +63,7 @@ def run(
     from inpaint_fleet.overview import live_after_s
 
     show_warnings_as_notes()
+    _need_extra()
     with InpaintClient() as client:
         chosen = _models(models, live_models(client.database, live_after_s(client.settings)), client.catalogue)
         wanted = Wanted(
@@ -72,6 +74,7 @@ def run(
         begun = begin_run(wanted, version, client.catalogue, client.database, name=name)
         if begun.new:
             console.tell(f"run {begun.run.name}: {_size(begun.run)}")
+        _tell_references(client, begun.run)
         _carry_out(client, begun.run, wait=wait, timeout=timeout, as_json=as_json, going_on=not begun.new)
 
 
@@ -112,12 +115,37 @@ def _carry_out(
             return
         found = follow(client, found, console.progress, timeout_s=timeout)
         measured = measure_run(found, client.settings, client.database, console.progress)
-    except (KeyboardInterrupt, TimeoutError):
+    except TimeoutError as error:
+        sentence = str(error)[:1].upper() + str(error)[1:]
+        raise TimedOut(
+            f"{sentence} The jobs go on; so does the run with `inpaint bench resume {found.name}`."
+        ) from None
+    except KeyboardInterrupt:
         console.note(f"the jobs go on; so does the run with `inpaint bench resume {found.name}`")
         raise
     if measured:
         console.tell(f"{wording.plural(measured, 'trial')} measured")
     _end(client, found, as_json)
+
+
+def cancel(run: RunName, as_json: options.Json = False) -> None:
+    """End all jobs of a run that have not ended: queued ones at once, running ones as soon as their worker hears.
+
+    `inpaint bench resume` would queue them again.
+    """
+    from inpaint_db.run_queries import find_run, list_trials
+    from inpaint_producer import InpaintClient
+
+    with InpaintClient() as client:
+        with client.database.read() as connection:
+            trials = list_trials(connection, find_run(connection, run).id)
+        left = [t.job_id for t in trials if t.job_id is not None and t.status is not None and not t.status.is_final]
+        for job_id in left:
+            client.cancel(job_id)
+    if as_json:
+        console.document({"run": run, "canceled": left})
+    else:
+        console.say(f"{run}: {wording.plural(len(left), 'job')} canceled" if left else f"{run}: all jobs have ended")
 
 
 def runs(
@@ -168,6 +196,35 @@ def measure(
     else:
         console.say(
             f"{found.name}: {wording.plural(count, 'trial')} measured" if count else f"{found.name}: all measured"
+        )
+
+
+def _need_extra() -> None:
+    """Before anything is written, not after all jobs are done."""
+    from importlib.util import find_spec
+
+    from inpaint_core.errors import MissingExtra
+
+    if find_spec("skimage") is None:
+        raise MissingExtra(
+            "Comparing models needs scikit-image. Install it with: pip install 'inpaint-fleet[benchmark]'"
+        )
+
+
+def _tell_references(client: InpaintClient, found: RunRow) -> None:
+    """That some models of a run are shown more than others."""
+    from inpaint_db.dataset_queries import list_samples
+
+    with client.database.read() as connection:
+        samples = list_samples(connection, found.dataset_version_id)
+    if not any("reference" in sample.images for sample in samples):
+        return
+    shown = [name for name in found.models if client.catalogue.card(name).reference is not None]
+    others = [name for name in found.models if name not in shown]
+    if shown and others:
+        console.note(
+            f"the samples have reference images: {', '.join(shown)} see them; {', '.join(others)} cannot, and go by the "
+            "prompt alone"
         )
 
 

@@ -79,8 +79,9 @@ def console(stream: TextIO | None = None) -> Console:
     return Console(file=stream or sys.stdout, markup=False, highlight=False, emoji=False, soft_wrap=False)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table to stdout. Into a pipe: tab-separated, with a header. On a terminal: laid out, without empty columns.
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, whole: bool = False) -> None:
+    """A table to stdout. Into a pipe: tab-separated, with a header. On a terminal: laid out, without empty columns
+    unless it is to be `whole`.
 
     Only the last column is folded to fit, so that ids and names can be copied whole.
     """
@@ -91,7 +92,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         return
     from rich.table import Table
 
-    shown = [place for place, _ in enumerate(columns) if not texts or any(line[place] for line in texts)]
+    every = whole or not texts
+    shown = [place for place, _ in enumerate(columns) if every or any(line[place] for line in texts)]
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for place in shown:
         drawn.add_column(columns[place], no_wrap=place != shown[-1], overflow="fold")

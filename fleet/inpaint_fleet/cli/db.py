@@ -94,7 +94,7 @@ def query(
     elif not answer.columns:
         console.tell("the statement has no result")
     else:
-        console.table(answer.columns, [[_text(value) for value in row] for row in answer.rows])
+        console.table(answer.columns, [[_text(value) for value in row] for row in answer.rows], whole=True)
 
 
 @app.command("grant-analyst")

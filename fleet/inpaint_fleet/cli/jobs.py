@@ -12,7 +12,7 @@ from inpaint_core.status import JobStatus
 from inpaint_fleet.cli import console, edit_wording, options, wording
 
 if TYPE_CHECKING:
-    from inpaint_db.queries import JobFilter
+    from inpaint_db.queries import JobFilter, JobView
     from inpaint_producer import InpaintClient
 
 app = typer.Typer(no_args_is_help=True, help="Look at jobs, wait for them, end them, queue them again.")
@@ -94,7 +94,7 @@ def get(job_id: Id, as_json: options.Json = False) -> None:
         ("reference", edit_wording.reference(job)), ("control", edit_wording.control(job)),
         ("outputs", job.outputs if job.outputs > 1 else None), ("edit", edit_wording.edit(job)),
         ("edit region", edit_wording.region(job)), ("windows", edit_wording.windows(job)),
-        ("output", job.output_uri), ("kept", edit_wording.exactness(job)),
+        ("output", _output(job)), ("kept", edit_wording.exactness(job)),
         ("painted", edit_wording.painted(job)), ("model's own drift", edit_wording.drift(job)),
         *(("warning", sentence) for sentence in job.warnings or ()),
     ]  # fmt: skip
@@ -219,6 +219,12 @@ def download(
             written = [following.fetch(client, view, output, kind, number)]
         for path in written:
             console.say(str(path))
+
+
+def _output(job: JobView) -> str | None:
+    """Where the first lies, and that there are more."""
+    more = f" and {job.outputs - 1} more: `inpaint jobs download` writes all" if job.outputs > 1 else ""
+    return None if job.output_uri is None else f"{job.output_uri}{more}"
 
 
 def _client() -> InpaintClient:

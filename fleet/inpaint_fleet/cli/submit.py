@@ -121,6 +121,9 @@ def submit(
             else:
                 console.say(str(job.id))
                 console.tell(f"{job.status.value}; follow it with `inpaint jobs wait {job.id}`")
+                waiting = client.get(job.id)
+                if (waiting.waiting_for or "").startswith("no worker"):
+                    console.note(wording.why_not_done(waiting))
             return
         if console.on_terminal(sys.stderr):
             console.tell(f"job {job.id}")
