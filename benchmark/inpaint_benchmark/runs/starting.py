@@ -35,12 +35,17 @@ class Begun:
 def resolve_dataset(
     wanted: str, database: Database, store: ObjectStore, limits: Limits, progress: Progress
 ) -> VersionRow:
-    """`NAME` or `NAME@VERSION` in the database. One of the package is brought in when it is first named."""
+    """`NAME` or `NAME@VERSION` in the database. One of the package is brought in when it is first named, and again when
+    the package has come to bring along another version.
+    """
     name, _, version = wanted.partition("@")
-    with database.read() as connection:
-        known = {row.dataset for row in list_versions(connection)}
-    if name not in known and name in bundled_names():
-        return import_dataset(bundled(name, limits), database, store, limits, progress)[0]
+    if name in bundled_names():
+        ours = bundled(name, limits)
+        with database.read() as connection:
+            known = {row.version for row in list_versions(connection) if row.dataset == name}
+        # A version that is there is left as it is, even if somebody else's.
+        if ours.version not in known and version in ("", ours.version):
+            return import_dataset(ours, database, store, limits, progress)[0]
     with database.read() as connection:
         return find_version(connection, name, version or None)
 
