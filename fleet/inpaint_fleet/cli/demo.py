@@ -186,6 +186,12 @@ def _rating_link(settings: Settings, view: JobView) -> str:
     from inpaint_db.rating_subjects import JobQuery
     from inpaint_db.session import Database
 
+    from inpaint_fleet.local.ports import answers
+
+    # It is started with the others and loads meanwhile; a link that is refused would be a poor end.
+    deadline = time.monotonic() + _LOADING_S
+    while not answers(settings.web_port) and time.monotonic() < deadline:
+        time.sleep(0.1)
     with Database(settings) as database, database.begin() as connection:
         rater, token = make_rater(connection, _RATER, days=1, note="made by inpaint demo")
         make_session(connection, rater.id, "Demo", query=JobQuery(jobs=(view.id,)), check_share=0)
