@@ -223,8 +223,8 @@ def _tell_references(client: InpaintClient, found: RunRow) -> None:
     others = [name for name in found.models if name not in shown]
     if shown and others:
         console.note(
-            f"the samples have reference images: {', '.join(shown)} see them; {', '.join(others)} cannot, and go by the "
-            "prompt alone"
+            f"the samples have reference images: {', '.join(shown)} see them; {', '.join(others)} cannot, and go by "
+            "the prompt alone"
         )
 
 
