@@ -88,6 +88,11 @@ def servers() -> Iterator[Settings]:
     folder.chmod(0o711)
     try:
         with LocalServers(folder) as settings:
+            assert settings.postgres_url is not None
+            with psycopg.connect(settings.postgres_url.get_secret_value(), autocommit=True) as connection:
+                # What a power cut would leave of a database that lives for one test is no matter.
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
             yield settings
     finally:
         shutil.rmtree(folder, ignore_errors=True)
