@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up down status test lint types unit pipelines integration acceptance packaging docker-check installing chaos chaos-baseline soak bench-demo bench-geometry bench-history bench-queue \
+.PHONY: help demo up down status test lint types unit pipelines integration acceptance packaging docker-check chaos slow chaos-baseline soak bench-demo bench-geometry bench-history bench-queue \
 	pictures format schema clean
 
 help:  ## Show what there is to make
@@ -37,7 +37,7 @@ status: $(VENV)/.installed  ## Show queues, workers, last jobs and disk
 
 # --- for developers --------------------------------------------------------------------------------------------------
 
-test: lint types unit pipelines integration chaos installing  ## Run every check and test, as CI does
+test: lint types unit pipelines integration slow  ## Run every check and test, as CI does
 	@echo "Every check and test has passed."
 
 lint: $(VENV)/.developer  ## Style, formatting and layers
@@ -62,6 +62,15 @@ integration: $(VENV)/.developer  ## Tests on a real Redis, Postgres and S3, whic
 	@echo "==> integration tests"
 	@$(PYTEST) tests/integration $(PYTEST_ARGS)
 
+# Side by side, since most of it is waiting; chaos first, since that takes longest. -rP: what the chaos was is worth a look.
+slow: $(VENV)/.developer  ## The next four at once
+	@echo "==> chaos, acceptance and packaging tests"
+	@$(PYTEST) --dist loadgroup --no-loadscope-reorder -raP tests/chaos tests/acceptance tests/packaging $(PYTEST_ARGS)
+
+chaos: $(VENV)/.developer  ## Break everything while 300 jobs run, and check that none is lost (MINUTES=30: for longer)
+	@echo "==> chaos"
+	@$(if $(MINUTES),$(BIN)/inpaint bench chaos --minutes $(MINUTES) --output chaos.json,$(PYTEST) -raP tests/chaos $(PYTEST_ARGS))
+
 acceptance: $(VENV)/.developer  ## The README's commands as written, from a fresh copy
 	@echo "==> acceptance tests"
 	@$(BIN)/pytest tests/acceptance -q $(PYTEST_ARGS)
@@ -73,15 +82,6 @@ packaging: $(VENV)/.developer  ## The wheel, its contents, and the light client
 docker-check: $(VENV)/.developer  ## Dockerfiles and compose file (linted and checked, not built)
 	@echo "==> docker files"
 	@$(BIN)/pytest tests/packaging/test_docker.py -q $(PYTEST_ARGS)
-
-# Side by side, since most of it is waiting for pip; each file stays whole, in one process.
-installing: $(VENV)/.developer  ## Acceptance, packaging and docker-check at once
-	@echo "==> acceptance and packaging tests"
-	@$(PYTEST) --dist loadscope tests/acceptance tests/packaging $(PYTEST_ARGS)
-
-chaos: $(VENV)/.developer  ## Break everything while 300 jobs run, and check that none is lost (MINUTES=30: for longer)
-	@echo "==> chaos"
-	@$(if $(MINUTES),$(BIN)/inpaint bench chaos --minutes $(MINUTES) --output chaos.json,$(PYTEST) tests/chaos -raP $(PYTEST_ARGS))
 
 chaos-baseline: $(VENV)/.developer  ## The same faults on plain Celery
 	@$(BIN)/inpaint bench plain-celery
