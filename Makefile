@@ -4,10 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?=
+# Processes that run tests, each with servers of its own. Tests wait much, for timers and for programs that they start:
+# so there is one more than there are cores. JOBS=0 runs all in one process, as a debugger wants it.
+JOBS ?= $(shell cores=$$(nproc); echo $$((cores < 7 ? cores + 1 : 8)))
+PYTEST = $(BIN)/pytest -q --numprocesses $(JOBS) --dist worksteal
+# Programs are started by the hundred: let each find its modules compiled, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up down status test lint types unit pipelines integration web-test acceptance packaging docker-check chaos chaos-baseline soak bench-demo bench-geometry bench-history bench-queue bench-web \
+.PHONY: help demo up down status test lint types unit pipelines integration web-test acceptance packaging docker-check chaos slow chaos-baseline soak bench-demo bench-geometry bench-history bench-queue bench-web \
 	pictures web-pictures format schema clean
 
 help:  ## Show what there is to make
@@ -31,7 +37,7 @@ status: $(VENV)/.installed  ## Show queues, workers, last jobs and disk
 
 # --- for developers --------------------------------------------------------------------------------------------------
 
-test: lint types unit pipelines integration web-test chaos acceptance packaging docker-check  ## Run every check and test, as CI does
+test: lint types unit pipelines integration web-test slow  ## Run every check and test, as CI does
 	@echo "Every check and test has passed."
 
 lint: $(VENV)/.developer  ## Style, formatting and layers
@@ -46,19 +52,28 @@ types: $(VENV)/.developer  ## Types (mypy, strict)
 
 unit: $(VENV)/.developer  ## Tests that need no server
 	@echo "==> unit tests"
-	@$(BIN)/pytest tests/unit -q $(PYTEST_ARGS)
+	@$(PYTEST) tests/unit $(PYTEST_ARGS)
 
 pipelines: $(VENV)/.developer  ## Every model with tiny weights, on the CPU
 	@echo "==> pipeline tests"
-	@$(BIN)/pytest tests/pipelines -q $(PYTEST_ARGS)
+	@$(PYTEST) tests/pipelines $(PYTEST_ARGS)
 
 integration: $(VENV)/.developer  ## Tests on a real Redis, Postgres and S3, which they start
 	@echo "==> integration tests"
-	@$(BIN)/pytest tests/integration -q $(PYTEST_ARGS)
+	@$(PYTEST) tests/integration $(PYTEST_ARGS)
+
+# Side by side, since most of it is waiting; chaos first, since that takes longest. -rP: what the chaos was is worth a look.
+slow: $(VENV)/.developer  ## The next four at once
+	@echo "==> chaos, acceptance and packaging tests"
+	@$(PYTEST) --dist loadgroup --no-loadscope-reorder -raP tests/chaos tests/acceptance tests/packaging $(PYTEST_ARGS)
+
+chaos: $(VENV)/.developer  ## Break everything while 300 jobs run, and check that none is lost (MINUTES=30: for longer)
+	@echo "==> chaos"
+	@$(if $(MINUTES),$(BIN)/inpaint bench chaos --minutes $(MINUTES) --output chaos.json,$(PYTEST) -raP tests/chaos $(PYTEST_ARGS))
 
 web-test: $(VENV)/.developer chromium  ## The web pages: over HTTP, under attack, and in a real browser
 	@echo "==> web tests"
-	@$(BIN)/pytest tests/web -q $(PYTEST_ARGS)
+	@$(PYTEST) tests/web $(PYTEST_ARGS)
 
 # Root on Debian gets the browser; others are told how, and the tests that need it are skipped.
 .PHONY: chromium
@@ -79,10 +94,6 @@ packaging: $(VENV)/.developer  ## The wheel, its contents, and the light client
 docker-check: $(VENV)/.developer  ## Dockerfiles and compose file (linted and checked, not built)
 	@echo "==> docker files"
 	@$(BIN)/pytest tests/packaging/test_docker.py -q $(PYTEST_ARGS)
-
-chaos: $(VENV)/.developer  ## Break everything while 300 jobs run, and check that none is lost (MINUTES=30: for longer)
-	@echo "==> chaos"
-	@$(if $(MINUTES),$(BIN)/inpaint bench chaos --minutes $(MINUTES) --output chaos.json,$(BIN)/pytest tests/chaos -q -s $(PYTEST_ARGS))
 
 chaos-baseline: $(VENV)/.developer  ## The same faults on plain Celery
 	@$(BIN)/inpaint bench plain-celery

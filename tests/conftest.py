@@ -1,14 +1,17 @@
 """Fixtures: real servers once per session, and for each test a database, a bucket and a Redis of its own.
 
-Without anything set, `LocalServers` starts the three on loopback. `INPAINT_TEST_SERVERS=env` takes those that the
-INPAINT_* variables name instead: databases are made and dropped there, and Redis database 6 is flushed.
+Without anything set, `LocalServers` starts the three on loopback, for each process of pytest-xdist anew.
+`INPAINT_TEST_SERVERS=env` takes those that the INPAINT_* variables name instead: databases are made and dropped there,
+and Redis database 6 is flushed (and 7, 8, ... if several processes run tests).
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,13 +23,21 @@ from inpaint_core.s3 import S3Store
 from inpaint_core.settings import PREFIX, Settings, as_environment, load_settings
 from inpaint_db.migrate import upgrade
 from inpaint_db.session import Database
+from inpaint_fleet.local import ports
 from inpaint_producer import InpaintClient
+from minio.error import MinioException
 from outages import Gate
 from processes import WorkerProcess
 from redis import Redis
 from sqlalchemy import Connection
 
-REDIS_DATABASE = "6"
+#: Which of the processes of pytest-xdist this is.
+NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+REDIS_DATABASE = 6 + NUMBER
+# Between finding a free port and listening on it lies the making of a database cluster: long enough for two stacks that
+# start together to find the same one. So each process looks in a range of its own.
+_SHARES = 10
+ports.RANGE = ports.RANGE[NUMBER % _SHARES :: _SHARES]
 #: Quick, so that tests do not wait, and slow enough for a machine that has other things to do.
 QUICK = {
     "lease_s": 6,
@@ -38,6 +49,10 @@ QUICK = {
     "backoff_max_s": 1,
     "grace_s": 5,
 }
+
+# A shell ignores Ctrl-C for what it runs in the background, and so would every process that a test starts there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A developer's own stack must not decide what tests see, nor they what it holds.
 _FOUND = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(PREFIX)}
@@ -73,6 +88,11 @@ def servers() -> Iterator[Settings]:
     folder.chmod(0o711)
     try:
         with LocalServers(folder) as settings:
+            assert settings.postgres_url is not None
+            with psycopg.connect(settings.postgres_url.get_secret_value(), autocommit=True) as connection:
+                # What a power cut would leave of a database that lives for one test is no matter.
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
             yield settings
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -258,7 +278,17 @@ def _secret(**urls: str) -> dict[str, object]:
 
 
 def _remove_bucket(store: S3Store) -> None:
+    """Remove it with all that is in it, also what a killed worker had sent and the server has only now."""
     client = store._client
-    for entry in client.list_objects(store.bucket, recursive=True):
-        client.remove_object(store.bucket, str(entry.object_name))
-    client.remove_bucket(store.bucket)
+    for _ in range(20):
+        for entry in client.list_objects(store.bucket, recursive=True):
+            client.remove_object(store.bucket, str(entry.object_name))
+        try:
+            client.remove_bucket(store.bucket)
+        except MinioException as error:
+            if "BucketNotEmpty" not in str(error):
+                raise
+            time.sleep(0.1)
+        else:
+            return
+    # rclone now and then keeps a folder whose objects were put or removed at the same time, and lists nothing in it.

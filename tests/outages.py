@@ -90,8 +90,15 @@ class Gate:
             self._open_sockets -= {source, target}
 
 
+#: Kept, so that no other process is given one of these ports and listens there.
+_bound: list[socket.socket] = []
+
+
 def closed_port() -> int:
     """A port of 127.0.0.1 on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    bound = socket.socket()
+    # So that a server which a test starts on purpose may have it.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", 0))
+    _bound.append(bound)
+    return int(bound.getsockname()[1])

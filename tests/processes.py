@@ -52,7 +52,7 @@ class WorkerProcess:
     def kill(self) -> None:
         """SIGKILL to the whole group."""
         self._signal(signal.SIGKILL)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=30)
 
     def stop(self, timeout_s: float = 15) -> int:
         """SIGTERM, and SIGKILL if that was not enough; the exit status."""

@@ -16,7 +16,8 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+# One group: each test goes on where the one before it ended.
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600), pytest.mark.xdist_group("readme")]
 
 
 def blocks(language: str) -> list[str]:

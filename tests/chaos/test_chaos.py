@@ -15,7 +15,7 @@ from inpaint_fleet.cli.chaos import LocalFaults
 Own = tuple[Settings, LocalFaults]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_no_job_is_lost_and_none_is_recorded_twice_whatever_dies(own: Own) -> None:
     # Another seed each time finds more; the one that failed is in the message.
     seed = int(os.environ.get("CHAOS_SEED") or random.randrange(1_000_000))

@@ -21,7 +21,7 @@ def slow_client(settings: Settings) -> Iterator[InpaintClient]:
 
 @pytest.fixture
 def start_slow(stack_env: dict[str, str], settings: Settings, tmp_path: Path) -> Iterator[Callable[..., SlowWorker]]:
-    """Start slow workers; all are stopped at the end."""
+    """Start slow workers; all are killed at the end, as those of `start_worker`."""
     started: list[SlowWorker] = []
 
     def start(**variables: str) -> SlowWorker:
@@ -32,7 +32,7 @@ def start_slow(stack_env: dict[str, str], settings: Settings, tmp_path: Path) ->
 
     yield start
     for worker in started:
-        worker.stop()
+        worker.kill()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from inpaint_core.errors import StackError
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import load_settings
 from inpaint_core.storage import ObjectRef
-from inpaint_fleet.local import control
+from inpaint_fleet.local import control, ports
 from inpaint_fleet.local.folder import DataFolder
 from inpaint_fleet.local.processes import ProcessId
 from inpaint_fleet.local.servers import LocalServers
@@ -29,8 +29,10 @@ UP = """
 import sys
 from pathlib import Path
 from inpaint_core.errors import InpaintError
+from inpaint_fleet.local import ports
 from inpaint_fleet.local.stack import Commands, LocalStack
 
+ports.RANGE = RANGE
 STUB = '''
 import os, signal, sys, time
 name = sys.argv[-1]
@@ -53,7 +55,7 @@ try:
     stack.run()
 except InpaintError as error:
     sys.exit(f"{type(error).__name__}: {error}")
-"""
+""".replace("RANGE = RANGE", f"RANGE = {ports.RANGE}")  # of this process' own, as in conftest.py
 SERVERS = ["postgres", "redis", "s3"]
 ALL = [*SERVERS, "flower", "relay", "worker opencv-telea"]
 

@@ -100,7 +100,7 @@ def start(tiny_settings: Settings, tmp_path: Path) -> Iterator[Callable[[str], _
 
     yield one
     for worker in started:
-        worker.stop()
+        worker.kill()
 
 
 @pytest.mark.parametrize("model", MODELS)

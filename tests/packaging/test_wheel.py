@@ -19,6 +19,8 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 #: What lies in a package beside its modules.
 DATA = {".toml", ".sql", ".json", ".mako", ".jpg", ".png", ".html", ".css", ".js", ".svg"}
+# One group, so that the wheel is built once.
+pytestmark = pytest.mark.xdist_group("wheel")
 
 
 def run(command: list[str | Path], timeout_s: float = 60, **options: object) -> subprocess.CompletedProcess[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from inpaint_core.errors import OperatorError, RetryableError
 from inpaint_core.log import get_logger
@@ -31,6 +32,8 @@ class Heartbeat:
         self._worker = worker
         self._on_unknown = on_unknown
         self._attempts: dict[object, Attempt] = {}
+        self._claims = 0
+        self._leaving = False
         self._lock = threading.Lock()
         self._end = threading.Event()
         self._away = False
@@ -44,6 +47,29 @@ class Heartbeat:
         """The last beat has been."""
         self._end.set()
         self._thread.join(timeout=10)
+
+    @contextlib.contextmanager
+    def claiming(self) -> Iterator[bool]:
+        """Around a claim, up to its `add`. False: this process is about to end, and no job may be claimed."""
+        with self._lock:
+            may = not self._leaving
+            self._claims += may
+        try:
+            yield may
+        finally:
+            with self._lock:
+                self._claims -= may
+
+    def claim_no_more(self) -> None:
+        """From now on. Claims that are under way already are seen in `is_claiming`, and then in `running`."""
+        with self._lock:
+            self._leaving = True
+
+    @property
+    def is_claiming(self) -> bool:
+        """A job may have been claimed that is not in `running` yet."""
+        with self._lock:
+            return self._claims > 0
 
     def add(self, attempt: Attempt) -> None:
         """Renew this attempt's lease from now on."""

@@ -17,7 +17,7 @@ from inpaint_worker.outcome import Outcome
 
 #: Exit status after a hung step or a broken device: the supervisor starts a new process.
 EXIT_UNTRUSTED = 70
-#: Jobs that are done with the device may still be stored.
+#: Jobs that are done with the device may still be stored, and claims may end.
 _STORE_S = 5
 #: A database that is away must not keep a broken process alive; the leases run out by themselves.
 _RECORD_S = 10
@@ -28,8 +28,12 @@ def leave(
     settings: Settings, database: Database, heartbeat: Heartbeat, status: int, *, besides: Attempt | None = None
 ) -> NoReturn:
     """Exit with `status`; other threads may be stuck in a device call. `besides` has been dealt with already."""
+    # A job that was claimed behind the look at what is left would wait for its lease, and be counted as a failure.
+    heartbeat.claim_no_more()
     until = time.monotonic() + _STORE_S
-    while time.monotonic() < until and any(a.is_past_device for a in heartbeat.running() if a is not besides):
+    while time.monotonic() < until and (
+        heartbeat.is_claiming or any(a.is_past_device for a in heartbeat.running() if a is not besides)
+    ):
         time.sleep(0.05)
     left = [attempt for attempt in heartbeat.running() if attempt is not besides]
 

@@ -66,15 +66,18 @@ class JobRunner:
     def run(self, job_id: UUID) -> None:
         """Run the job if it is there to be taken, and record how it ended.
 
-        Raises `DatabaseUnavailable` if the job could not be claimed, and `WorkerMustExit`.
+        Raises `ServiceUnavailable` if the job could not be claimed, and `WorkerMustExit`.
         """
         with structlog.contextvars.bound_contextvars(job_id=str(job_id)):
-            claimed = self._claim(job_id)
-            if claimed is None:
-                log.info("nothing_to_claim")
-                return
-            attempt = Attempt(claimed)
-            self.heartbeat.add(attempt)
+            with self.heartbeat.claiming() as may:
+                if not may:
+                    raise ServiceUnavailable("This worker is about to end; the job is for another.")
+                claimed = self._claim(job_id)
+                if claimed is None:
+                    log.info("nothing_to_claim")
+                    return
+                attempt = Attempt(claimed)
+                self.heartbeat.add(attempt)
             try:
                 with structlog.contextvars.bound_contextvars(attempt=claimed.number):
                     self._run(attempt)
