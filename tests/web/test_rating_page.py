@@ -320,3 +320,19 @@ def test_a_session_can_be_rated_behind_a_page_policy_without_any_violation(
         page.keyboard.press(key)
     await_saved(page)
     assert said == []
+
+
+def test_a_rater_who_has_to_come_in_again_loses_no_star(
+    web_server: WebServer, page: Page, rated: Rated, database: Database
+) -> None:
+    # As over plain http in an office: browsers then have no `randomUUID`.
+    page.add_init_script("delete Crypto.prototype.randomUUID")
+    begin(web_server, page, rated)
+    page.wait_for_load_state("networkidle")
+    page.context.clear_cookies()
+    page.keyboard.press("3")
+    page.wait_for_selector("h1:has-text('Please open your link')")
+    assert stars(database, rated.session_id) == {}
+    begin(web_server, page, rated)
+    await_saved(page)
+    assert stars(database, rated.session_id) == {(1, "realism"): 3}

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from inpaint_web.api.ratings import shown
 from inpaint_web.errors import NotThere
-from inpaint_web.pages.responses import picture_response
+from inpaint_web.pages.responses import Small, picture_response
 from inpaint_web.pictures import Picture
 from inpaint_web.site import RaterNow, SiteNow
 
@@ -23,7 +23,7 @@ _RESULT = re.compile(r"result-([1-9]\d{0,2})")
 
 @router.get("/image/{session_id}/{position}/{role}")
 def item_picture(
-    session_id: UUID, position: int, role: str, request: Request, rater: RaterNow, site: SiteNow
+    session_id: UUID, position: int, role: str, request: Request, rater: RaterNow, site: SiteNow, small: Small
 ) -> Response:
     """The source, the mask, or a result."""
     with site.database.read() as connection:  # looking is not showing: the page fetches pictures early
@@ -31,7 +31,7 @@ def item_picture(
     stored = _stored(view, role)
     if stored is None:
         raise NotThere
-    made = site.pictures.get(stored.uri, damage_seed=stored.damage_seed)
+    made = site.pictures.get(stored.uri, small, damage_seed=stored.damage_seed)
     # Of the place too: a tag of the content alone would tell that a picture is shown twice.
     etag = hashlib.sha256(f"{session_id}/{position}/{role} {made.etag}".encode()).hexdigest()[:32]
     return picture_response(request, Picture(made.data, made.media_type, f'"{etag}"'))

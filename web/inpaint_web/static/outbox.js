@@ -12,12 +12,13 @@ export class Outbox {
     this.refused = refused;
     this.entries = this.left();
     this.sending = false;
+    this.leaving = false;
     this.failures = 0;
     this.waiters = [];
     this.wake = null;
     window.addEventListener("online", () => this.wake?.());
     window.addEventListener("beforeunload", (event) => {
-      if (this.entries.length) event.preventDefault();
+      if (this.entries.length && !this.leaving) event.preventDefault();
     });
     this.run();
   }
@@ -68,6 +69,14 @@ export class Outbox {
     try {
       await ask("PUT", entry.path, entry.body);
     } catch (error) {
+      if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
+        // Whoever comes back in by a link finds it here, and it is sent then.
+        this.leaving = true;
+        this.told("failing");
+        this.refused(entry, error);
+        await this.pause(60_000);
+        return;
+      }
       if (error instanceof Refused && error.code !== "too_soon") {
         this.forget(entry);
         this.refused(entry, error);

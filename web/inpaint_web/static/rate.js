@@ -1,6 +1,6 @@
 // The rating page: one item after another. Everything that is saved goes through the outbox.
 import { Ahead } from "./ahead.js";
-import { Refused, ask } from "./api.js";
+import { Refused, ask, newId } from "./api.js";
 import { Criteria } from "./criteria.js";
 import * as dialogs from "./dialogs.js";
 import { listen } from "./keys.js";
@@ -157,7 +157,7 @@ function give(name, stars) {
   item.stars[name] = stars;
   criteria.set(name, stars);
   criteria.advance(name);
-  save(`items/${item.position}/ratings/${crypto.randomUUID()}`, {
+  save(`items/${item.position}/ratings/${newId()}`, {
     criterion: name,
     stars,
     duration_s: Number(pace.seconds().toFixed(3)),
@@ -198,7 +198,7 @@ async function mark(kind) {
   const { item } = now;
   const why = await dialogs.reason(kind);
   if (why === null) return;
-  save(`items/${item.position}/events/${crypto.randomUUID()}`, { kind, reason: why });
+  save(`items/${item.position}/events/${newId()}`, { kind, reason: why });
   if (kind === "flag") {
     item.flagged = true;
     element("flag").setAttribute("aria-pressed", "true");
@@ -216,12 +216,12 @@ async function undo() {
   if (lastSkip !== null) {
     const position = lastSkip;
     lastSkip = null;
-    save(`items/${position}/events/${crypto.randomUUID()}`, { kind: "unskip" });
+    save(`items/${position}/events/${newId()}`, { kind: "unskip" });
     await again(position, "No longer skipped.");
     return;
   }
   try {
-    const undone = await ask("PUT", `${base}/undo/${crypto.randomUUID()}`);
+    const undone = await ask("PUT", `${base}/undo/${newId()}`);
     const before = undone.now === null ? "" : ` It is ${undone.now} again.`;
     await again(undone.position, `Took back ${undone.stars} for ${criteria.title(undone.criterion)}.${before}`);
     criteria.focus(criteria.names.indexOf(undone.criterion));
