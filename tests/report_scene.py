@@ -67,7 +67,9 @@ def make_report(*, baseline: bool = False, **fields: Any) -> Report:
         "samples": samples,
         "models": [ModelFacts(m, "Jan 1, 2004", "Fast marching", "–", "any", "Fills.") for m in run.models],
         "rows": rows,
-        "timings": [Timing(m, "opencv 5", "Test CPU", 3, Estimate(0.25, 0.2, 0.3, 2, 3), 0.24, 0.29, 1, 0.5) for m in run.models],
+        "timings": [
+            Timing(m, "opencv 5", "Test CPU", 3, Estimate(0.25, 0.2, 0.3, 2, 3), 0.24, 0.29, 1, 0.5) for m in run.models
+        ],
         "front": [
             {"model": m, "cost_per_1k_usd": 0.004 + i / 1000, "seconds": 0.2 + i, "quality": 0.8, "on_front": i == 0,
              "quality_is": "seamlessness"}

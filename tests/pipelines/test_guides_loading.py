@@ -38,8 +38,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_of_a_repository_with_several_files_the_record_names_the_one(root: Path) -> None:
     pipeline = _loaded(root)
     described: Any = pipeline.described()["weights"]
-    for role, weights in pipeline.card.weights.items():
-        named = {"repo": weights.repo, "revision": None, "file": weights.file, "variant": weights.variant}
+    for role, part in pipeline.card.weights.items():
+        named = {"repo": part.repo, "revision": None, "file": part.file, "variant": part.variant}
         assert described[role] == {name: value for name, value in named.items() if value or name == "revision"}
 
 
