@@ -20,6 +20,7 @@ from inpaint_benchmark.runs.starting import begin_run
 from inpaint_core.errors import InvalidRequest
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
+from inpaint_core.storage import input_ref
 from inpaint_db.prices import set_hourly
 from inpaint_db.report_queries import leaderboard_rows, trial_columns
 from inpaint_db.run_queries import RunRow
@@ -167,6 +168,17 @@ def test_pictures_that_are_gone_leave_a_hole(
         uris = connection.scalars(text("SELECT uri FROM output WHERE kind = 'result' ORDER BY uri LIMIT 1")).all()
     store.delete_many([ObjectRef.parse(uri) for uri in uris])
     assert made(run, "html", settings, database).count("no longer stored") == 1
+
+
+def test_a_sample_whose_source_is_gone_leaves_the_others(
+    run: RunRow, settings: Settings, database: Database, store: S3Store
+) -> None:
+    with database.read() as connection:
+        sha256 = connection.scalar(text("SELECT source_sha256 FROM sample WHERE name = 'two'"))
+    store.delete(input_ref(store.bucket, str(sha256), "png"))
+    document = made(run, "html", settings, database)
+    assert "Pictures of 2 of 3 samples." in document
+    assert "one before" in document and "two before" not in document
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
-from inpaint_benchmark.report import wording
+from inpaint_benchmark.report import tables, wording
 from inpaint_benchmark.report.cards import model_facts
 from inpaint_benchmark.report.contents import Automatic, Cell
 from inpaint_benchmark.report.ratings import Stars
 from inpaint_benchmark.report.statistics import Estimate
 from inpaint_core.catalogue import load_catalogue
+from report_scene import make_report, make_run
 
 
 @pytest.mark.parametrize(
@@ -70,3 +73,9 @@ def test_every_card_has_such_a_row(card: object) -> None:
     facts = model_facts(card.name, card.model_dump(mode="json"))  # type: ignore[attr-defined]
     assert facts.architecture != "–"
     assert facts.max_resolution == "any" or " x " in facts.max_resolution
+
+
+def test_the_day_of_a_run_is_that_of_its_name_wherever_the_database_stands() -> None:
+    there = timezone(timedelta(hours=-8))
+    report = make_report(run=make_run(created_at=datetime(2026, 11, 25, 20, tzinfo=there)))
+    assert "begun 2026-11-26" in tables.about(report)

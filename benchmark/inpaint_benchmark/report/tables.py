@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from inpaint_benchmark.published.tables import MODELS_HEAD as PUBLISHED_MODELS_HEAD
 from inpaint_benchmark.report import wording
 from inpaint_benchmark.report.contents import Report
@@ -57,9 +59,10 @@ def about(report: Report) -> str:
     """A sentence on what was compared."""
     run, dataset = report.run, report.dataset
     trials = f"{len(run.seeds)} trial{'s' if len(run.seeds) != 1 else ''}"
+    begun = run.created_at.astimezone(UTC)
     text = (
         f"{len(run.models)} model{'s' if len(run.models) != 1 else ''} on {len(report.samples)} samples of "
-        f"{dataset.dataset}@{dataset.version}, {trials} each; begun {run.created_at:%Y-%m-%d}; {run.succeeded:,} of "
+        f"{dataset.dataset}@{dataset.version}, {trials} each; begun {begun:%Y-%m-%d}; {run.succeeded:,} of "
         f"{run.trials:,} trials have a result."
     )
     return text + (f" {run.note}" if run.note else "")

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import numpy as np
 from inpaint_core.errors import ObjectNotFound
+from inpaint_core.log import get_logger
 from inpaint_db.dataset_queries import SampleRow
 from inpaint_db.measure_queries import Measurable
 from inpaint_worker.arrays import Pixels
@@ -30,6 +31,7 @@ _BUDGET = 10_000_000
 #: Of WebP at our quality, at most of photos.
 _BYTES_PER_PIXEL = 0.22
 _SIDES = (160, 560)
+log = get_logger("inpaint.benchmark")
 
 
 @dataclass(slots=True)
@@ -64,7 +66,12 @@ def make_album(report: Report, finished: Sequence[Measurable], pictures: Picture
     album = Album(models={model: ModelAlbum() for model in models})
     with progress("pictures", len(samples)) as advance:
         for sample in samples:
-            scene = _Scene(sample, pictures.of_sample(sample), side)
+            advance(1)
+            try:
+                scene = _Scene(sample, pictures.of_sample(sample), side)
+            except ObjectNotFound as error:
+                log.warning("sample_not_shown", sample=sample.name, reason=str(error))
+                continue
             album.samples.append((sample, scene.overview))
             for model in models:
                 cell = (model, sample.id)
@@ -73,7 +80,6 @@ def make_album(report: Report, finished: Sequence[Measurable], pictures: Picture
                 album.models[model].deviations.append(
                     scene.deviation(model, by_cell.get(cell, ()), results, pictures),
                 )
-            advance(1)
     return album
 
 

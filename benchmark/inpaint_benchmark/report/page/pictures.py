@@ -69,9 +69,7 @@ def deviations(report: Report, album: Album) -> Child:
 
 def _shortened(report: Report, album: Album) -> Markup | None:
     there, shown = len(report.samples), len(album.samples)
-    return (
-        element("p", f"Pictures of the first {shown} of {there:,} samples.", class_="quiet") if shown < there else None
-    )
+    return element("p", f"Pictures of {shown} of {there:,} samples.", class_="quiet") if shown < there else None
 
 
 def _sample(sample: SampleRow, panel: Panel) -> Markup:
