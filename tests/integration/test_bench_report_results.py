@@ -16,7 +16,7 @@ from inpaint_benchmark.runs.importing import import_dataset
 from inpaint_benchmark.runs.measuring import measure_run
 from inpaint_benchmark.runs.results import Imported, Origin, import_results
 from inpaint_core.catalogue import load_catalogue
-from inpaint_core.errors import InputNotFound, InvalidRequest, RequestError
+from inpaint_core.errors import ImageTooLarge, InputNotFound, InvalidRequest, RequestError
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
 from inpaint_db.dataset_queries import VersionRow, list_samples
@@ -179,6 +179,13 @@ def test_names_that_are_no_trials_are_refused(
     for name in names:
         put(folder, name, edited(0, 10))
     with pytest.raises(RequestError, match=sentence):
+        bring_in()
+
+
+def test_a_file_that_no_memory_holds_is_refused_by_name(bring_in: Callable[..., Imported], folder: Path) -> None:
+    with (folder / "lamp.png").open("wb") as file:
+        file.truncate(1 << 40)  # takes no disk
+    with pytest.raises(ImageTooLarge, match=r"lamp\.png has 1,099,511,627,776 bytes"):
         bring_in()
 
 

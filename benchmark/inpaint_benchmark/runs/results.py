@@ -23,6 +23,7 @@ from inpaint_db.session import Database
 from inpaint_db.submissions import register_models
 
 from inpaint_benchmark.datasets.facts import unknown
+from inpaint_benchmark.datasets.files import read_picture
 from inpaint_benchmark.runs.fleet import Progress
 from inpaint_benchmark.runs.planning import MOST_TRIALS
 from inpaint_benchmark.runs.starting import check_run_name
@@ -97,7 +98,7 @@ def import_results(
         hold_images(connection, set(facts))
     with progress("storing", len(files)) as advance:
         for file, fact in zip(files, facts, strict=True):
-            store.put(input_ref(store.bucket, fact.sha256, fact.extension), _same(file, fact), fact.media_type)
+            store.put(input_ref(store.bucket, fact.sha256, fact.extension), _same(file, fact, limits), fact.media_type)
             advance(1)
     results = [
         ImportedResult(
@@ -164,7 +165,7 @@ def _named(path: Path, samples: Sequence[SampleRow]) -> ResultFile:
 
 
 def _fitting(file: ResultFile, limits: Limits) -> ImageFacts:
-    facts = inspect_image(file.path.read_bytes(), limits, printable(file.path.name))
+    facts = inspect_image(read_picture(file.path, limits), limits, printable(file.path.name))
     sample = file.sample
     if (facts.width, facts.height) != (sample.width, sample.height):
         raise InvalidRequest(
@@ -176,9 +177,9 @@ def _fitting(file: ResultFile, limits: Limits) -> ImageFacts:
     return facts
 
 
-def _same(file: ResultFile, fact: ImageFacts) -> bytes:
+def _same(file: ResultFile, fact: ImageFacts, limits: Limits) -> bytes:
     """The bytes of a file, again: all results together may be more than memory holds."""
-    data = file.path.read_bytes()
+    data = read_picture(file.path, limits)
     if hashlib.sha256(data).hexdigest() != fact.sha256:
         raise InvalidRequest(f"{printable(file.path.name)} was changed during the import. Run it again.")
     return data
