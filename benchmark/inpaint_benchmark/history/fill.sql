@@ -111,5 +111,24 @@ SELECT pg_temp.new_id(), t.run_id, t.model, t.sample_id, NULL, k.name, k.version
   FROM trial t JOIN metric k ON k.current AND k.scope = 'trials'
  WHERE t.number = 1;
 
+-- Two people have rated the first trial of each model and sample, by four criteria.
+INSERT INTO rater (id, name, kind) SELECT pg_temp.new_id(), 'rater-' || n, 'person' FROM generate_series(1, 2) n;
+INSERT INTO rubric (id, name, version) VALUES (pg_temp.new_id(), 'history', 1);
+INSERT INTO criterion (rubric_id, name, position, title, question, anchors, target)
+SELECT r.id, c.name, c.position, c.name, '?', array['0', '1', '2', '3', '4'], 'output'
+  FROM rubric r, unnest(array['realism', 'adaptability', 'consistency', 'preservation'])
+       WITH ORDINALITY AS c(name, position) WHERE r.name = 'history';
+INSERT INTO rating_session (id, name, rater_id, rubric_id, run_id, seed, check_share, min_dwell_s)
+SELECT pg_temp.new_id(), run.name, rater.id, rubric.id, run.id, 1, 0, 0
+  FROM run, rater, rubric WHERE rater.kind = 'person' AND rubric.name = 'history';
+INSERT INTO rating_item (id, session_id, position, kind, purpose, model, run_id, sample_id, trial_ids, job_id)
+SELECT pg_temp.new_id(), s.id, row_number() OVER (PARTITION BY s.id ORDER BY t.id), 'output', 'real', t.model, t.run_id,
+       t.sample_id, array[t.id], t.job_id
+  FROM rating_session s JOIN trial t ON t.run_id = s.run_id AND t.number = 1
+  JOIN job j ON j.id = t.job_id AND j.status = 'succeeded';
+INSERT INTO rating (id, item_id, criterion, stars, duration_s, ui_version)
+SELECT pg_temp.new_id(), i.id, c.name, least(4, floor(random() * 5))::int, 3, 'history'
+  FROM rating_item i CROSS JOIN criterion c JOIN rubric r ON r.id = c.rubric_id WHERE r.name = 'history';
+
 DROP FUNCTION pg_temp.new_id();
 DROP SEQUENCE made;

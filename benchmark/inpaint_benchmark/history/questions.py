@@ -63,4 +63,14 @@ QUESTIONS: tuple[Question, ...] = (
         "SELECT metric, better, count(*) FROM bench.run_comparison WHERE run_a = '{run}' AND run_b = '{other}' "
         "GROUP BY 1, 2",
     ),
+    *_both(
+        "ratings_current", "all, stars by criterion",
+        "SELECT criterion, avg(stars) FROM bench.ratings_current GROUP BY 1",
+    ),
+    *_both(
+        "rating_summary", "all, stars by model",
+        "SELECT model, criterion, avg(stars) FROM bench.rating_summary GROUP BY 1, 2",
+    ),
+    *_both("agreement", "all, by criterion", "SELECT criterion, count(*) FROM bench.agreement GROUP BY 1"),
+    *_both("unrated", "all, by run", "SELECT run, count(*) FROM bench.unrated GROUP BY 1"),
 )  # fmt: skip
