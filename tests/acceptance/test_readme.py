@@ -127,6 +127,17 @@ def test_the_python_example_works(copy: Copy, demo: str) -> None:
     assert done.stdout.strip() == "succeeded", done.stderr
 
 
+def test_the_comparison_works_as_written(copy: Copy, demo: str) -> None:
+    assert demo
+    activate, *_ = commands(blocks("sh")[1])
+    up, run, report = commands(blocks("sh")[2])
+    for command in (up, run, report):
+        done = copy.run(f"{activate} && {command}")
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    page = copy.folder / done.stdout.split()[-1]
+    assert page.suffix == ".html" and "furniture-rooms" in page.read_text(encoding="utf-8")
+
+
 def test_down_leaves_nothing_running(copy: Copy, demo: str) -> None:
     assert demo
     activate, *_, down = commands(blocks("sh")[1])
