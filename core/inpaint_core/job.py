@@ -257,7 +257,9 @@ def explain_request(error: ValidationError) -> InvalidRequest:
             found = repr(item["input"])
             found = found if len(found) <= 60 else found[:57] + "..."
             problem = item["msg"].removeprefix("Value error, ").replace("Input should", "must")
-            if field == "mask" and item["type"] == "string_type":
+            if item["type"] in ("greater_than_equal", "less_than_equal"):
+                problem = _range(loc) or problem
+            elif field == "mask" and item["type"] == "string_type":
                 problem = _MASK_FORMS
             elif item["type"].endswith(("_type", "_parsing", "_from_float", "too_short")):
                 problem = next((form for start, form in _SHAPE_FORMS.items() if field.startswith(start)), problem)
@@ -267,6 +269,20 @@ def explain_request(error: ValidationError) -> InvalidRequest:
     first = error.errors()[0]["loc"]
     first = first[1:] if first[:1] == ("request",) else first
     return InvalidRequest(" ".join(sentences), field=str(first[0]) if first else None)
+
+
+def _range(loc: tuple[int | str, ...]) -> str | None:
+    """Both ends of what a number may be, where it has both: the end that was missed tells half."""
+    fields = EditOptions.model_fields if loc[:1] == ("edit",) else JobRequest.model_fields
+    field = fields.get(str(loc[-1]))
+    ends: dict[str, Any] = {}
+    for part in field.metadata if field else ():
+        ends |= {end: found for end in ("ge", "le") if (found := getattr(part, end, None)) is not None}
+    return f"must be from {_plain(ends['ge'])} to {_plain(ends['le'])}" if len(ends) == 2 else None
+
+
+def _plain(end: float) -> str:
+    return f"{end:g}" if isinstance(end, float) else str(end)
 
 
 def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:

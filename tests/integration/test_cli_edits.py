@@ -93,7 +93,7 @@ def test_every_option_arrives(run: Run) -> None:
     ("arguments", "words"),
     [
         (["--mask", "mask.png", "--polarity", "red"], "edit.polarity: must be 'white', 'black' or 'transparent'"),
-        (["--mask", "mask.png", "--grow", "5000"], "edit.grow: must be less than or equal to 1024 (found 5000"),
+        (["--mask", "mask.png", "--grow", "5000"], "edit.grow: must be from 0 to 1024 (found 5000"),
         (["--mask", "mask.png", "--quality", "90"], "quality is for jpeg, webp and avif"),
         (["--mask", "mask.png", "--fit", "whole", "--padding", "12"], "padding is for the fit crop"),
         (["--box", "30,10,20,40"], "box [30, 10, 20, 40] is empty"),

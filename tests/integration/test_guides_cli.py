@@ -115,10 +115,10 @@ def document(said: subprocess.CompletedProcess[str]) -> Any:
         (("--control-image", "lines.png", *MINE), "The fields control_image and control_type go together; the types"),
         (("--control-image", "lines.png", "--control-type", "cany", *MINE), "control_type: must be 'canny', "),
         (("--reference-strength", "0.5", *MINE), "A reference_strength needs a reference_image."),
-        (("--reference-image", "chair.png", "--reference-strength", "2", *MINE), "reference_strength: must be less"),
+        (("--reference-image", "chair.png", "--reference-strength", "2", *MINE), "reference_strength: must be from 0 to 1"),
         (("--reference-image", "chair.png", "--reference-strength", "1", "--model", "half"), "has no strength"),
-        (("--outputs", "9", *TELEA), "outputs: must be less than or equal to 8 (found 9)."),
-        (("--outputs", "0", *TELEA), "outputs: must be greater than or equal to 1 (found 0)."),
+        (("--outputs", "9", *TELEA), "outputs: must be from 1 to 8 (found 9)."),
+        (("--outputs", "0", *TELEA), "outputs: must be from 1 to 8 (found 0)."),
     ],
 )
 def test_what_is_wrong_is_one_sentence_and_nothing_is_submitted(
@@ -157,7 +157,7 @@ def test_rows_that_are_wrong_are_named_and_the_others_wait(ask: Run, tmp_path: P
     assert [line.split(": ")[0] for line in lines] == [f"jobs.jsonl line {number}" for number in (2, 3, 4, 5)]
     for line, words in zip(lines, (
         "opencv-telea takes no reference image. These can: ", "takes no control image of the type pose, only canny",
-        "outputs: must be less than or equal to 8 (found 12)", "The control image is 64x96 pixels and the source 96x64",
+        "outputs: must be from 1 to 8 (found 12)", "The control image is 64x96 pixels and the source 96x64",
     ), strict=True):  # fmt: skip
         assert words in line
     with database.read() as connection:

@@ -69,7 +69,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[InpaintError], str]] = {
         {"model": FIXED.name, "reference_image": CHAIR, "reference_strength": 1}, CannotDo, "has no strength",
     ),
     "a negative prompt": ({"negative_prompt": "blur"}, CannotDo, "These can: test-plain."),
-    "too many outputs": ({"outputs": 9}, InvalidRequest, "outputs: must be less than or equal to 8 (found 9)"),
+    "too many outputs": ({"outputs": 9}, InvalidRequest, "outputs: must be from 1 to 8 (found 9)"),
     "a strength out of range": ({"reference_image": CHAIR, "reference_strength": 2}, InvalidRequest, "found 2"),
     "a type without an image": ({"control_type": "canny"}, InvalidRequest, "go together"),
     "a file that is not there": ({"reference_image": "no/chair.png"}, InputNotFound, "given as the reference)"),

@@ -191,7 +191,7 @@ def test_a_message_names_guides_anywhere_in_the_store(
         ({"control_image": "s3://b-b/x.png", "control_type": "pose"}, "cannot_do", "only canny, depth"),
         ({"negative_prompt": "blur"}, "cannot_do", "test-guided knows no negative prompt. These can: "),
         ({"control_type": "canny"}, "invalid_request", "go together"),
-        ({"outputs": 9}, "invalid_request", "outputs: must be less than or equal to 8 (found 9)"),
+        ({"outputs": 9}, "invalid_request", "outputs: must be from 1 to 8 (found 9)"),
         ({"reference_strength": 1}, "invalid_request", "A reference_strength needs a reference_image."),
     ],
 )

@@ -188,9 +188,9 @@ def test_guides_and_outputs_change_the_fingerprint(fields: dict[str, Any]) -> No
         ({"control_image": "s3://inpaint/in/l.png"}, "the types are canny, soft-edge, sketch, lines, depth, pose"),
         ({"control_type": "canny"}, "control_image and control_type go together"),
         ({"control_strength": 1}, "A control_strength needs a control_image"),
-        ({"reference_image": "s3://inpaint/r.png", "reference_strength": 1.5}, "less than or equal to 1 (found 1.5)"),
-        ({"outputs": 9}, "outputs: must be less than or equal to 8 (found 9)"),
-        ({"outputs": 0}, "outputs: must be greater than or equal to 1"),
+        ({"reference_image": "s3://inpaint/r.png", "reference_strength": 1.5}, "must be from 0 to 1 (found 1.5)"),
+        ({"outputs": 9}, "outputs: must be from 1 to 8 (found 9)"),
+        ({"outputs": 0}, "outputs: must be from 1 to 8 (found 0)"),
     ],
 )
 def test_guides_that_do_not_fit_together_are_refused(fields: dict[str, Any], said: str) -> None:

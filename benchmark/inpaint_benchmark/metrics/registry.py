@@ -49,7 +49,12 @@ _TRUTH: tuple[_Line, ...] = (
 
 _LEARNED: tuple[_Line, ...] = (
     ("outside_lpips", "LPIPS", "lower", "LPIPS (AlexNet) of the delivered picture to the source, the region left out."),
-    ("truth_effect_lpips", "LPIPS", "lower", "LPIPS (AlexNet) to the ground truth in the box around the effect mask."),
+    (
+        "truth_effect_lpips",
+        "LPIPS",
+        "lower",
+        "LPIPS (AlexNet) to the ground truth in the box around the effect mask.",
+    ),
     (
         "inside_clip_score",
         "points",
@@ -82,7 +87,7 @@ METRICS: dict[str, Metric] = {
         *_metrics(_DIFFERENCE, "outside_", "outside the edit region, between source and delivered picture"),
         *_metrics(_RESULT),
         *_metrics(_TRUTH, "truth_object_", "in the object mask"),
-        *_metrics(_TRUTH, "truth_effect_", "in the effect mask"),
+        *_metrics(_TRUTH, "truth_effect_", "in the effect mask, or in the mask of a sample without one"),
         *_metrics(_LEARNED),
         *_metrics(_TRIALS, "trials_", scope="trials"),
     )

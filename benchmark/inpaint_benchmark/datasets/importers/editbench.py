@@ -6,7 +6,7 @@ masks_natural/. The column `aos` names a picture and its mask (`<aos>.png`); the
 alike.
 
 The archive does not say which colour of its masks is repainted, and those who read it differ: the authors of BrushNet
-take the black part (github.com/TencentARC/BrushNet, issue 33), others hand the masks to pipelines that repaint white.
+take the black part (github.com/TencentARC/BrushNet/issues/33), others hand the masks to pipelines that repaint white.
 So the caller looks at one and says it.
 """
 

@@ -136,9 +136,9 @@ COMMENT ON COLUMN bench.leaderboard.device IS 'Name of the CPU or GPU; several w
 COMMENT ON COLUMN bench.leaderboard.raw_outside_delta_e IS 'What the model itself changed outside the mask: mean colour difference, CIEDE2000, less is better.';
 COMMENT ON COLUMN bench.leaderboard.raw_outside_psnr IS 'The same as peak signal-to-noise ratio, dB, more is better; of those trials that changed anything.';
 COMMENT ON COLUMN bench.leaderboard.seam_ratio IS 'Step across the border of the edit region beside that in rings around it; 1: invisible, less is better.';
-COMMENT ON COLUMN bench.leaderboard.truth_effect_psnr IS 'Peak signal-to-noise ratio to the ground truth in the effect mask, dB, more is better.';
-COMMENT ON COLUMN bench.leaderboard.truth_effect_ssim IS 'Structural similarity to the ground truth in the effect mask, more is better.';
-COMMENT ON COLUMN bench.leaderboard.truth_effect_delta_e IS 'Colour difference to the ground truth in the effect mask, CIEDE2000, less is better.';
+COMMENT ON COLUMN bench.leaderboard.truth_effect_psnr IS 'Peak signal-to-noise ratio to the ground truth in the effect mask, or in the mask of a sample without one, dB, more is better.';
+COMMENT ON COLUMN bench.leaderboard.truth_effect_ssim IS 'Structural similarity to the ground truth in the effect mask, or in the mask of a sample without one, more is better.';
+COMMENT ON COLUMN bench.leaderboard.truth_effect_delta_e IS 'Colour difference to the ground truth in the effect mask, or in the mask of a sample without one, CIEDE2000, less is better.';
 COMMENT ON COLUMN bench.leaderboard.truth_object_psnr IS 'Peak signal-to-noise ratio to the ground truth in the object mask, dB, more is better.';
 COMMENT ON COLUMN bench.leaderboard.truth_object_ssim IS 'Structural similarity to the ground truth in the object mask, more is better.';
 COMMENT ON COLUMN bench.leaderboard.truth_object_delta_e IS 'Colour difference to the ground truth in the object mask, CIEDE2000, less is better.';

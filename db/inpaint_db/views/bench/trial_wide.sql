@@ -198,9 +198,9 @@ COMMENT ON COLUMN bench.trial_wide.inside_deviation IS 'Standard deviation of br
 COMMENT ON COLUMN bench.trial_wide.truth_object_psnr IS 'Peak signal-to-noise ratio to the ground truth in the object mask; no value if they are the same; dB, more is better.';
 COMMENT ON COLUMN bench.trial_wide.truth_object_ssim IS 'Mean structural similarity to the ground truth in the object mask; SSIM, more is better.';
 COMMENT ON COLUMN bench.trial_wide.truth_object_delta_e IS 'Mean CIEDE2000 colour difference to the ground truth in the object mask; ΔE00, less is better.';
-COMMENT ON COLUMN bench.trial_wide.truth_effect_psnr IS 'Peak signal-to-noise ratio to the ground truth in the effect mask; no value if they are the same; dB, more is better.';
-COMMENT ON COLUMN bench.trial_wide.truth_effect_ssim IS 'Mean structural similarity to the ground truth in the effect mask; SSIM, more is better.';
-COMMENT ON COLUMN bench.trial_wide.truth_effect_delta_e IS 'Mean CIEDE2000 colour difference to the ground truth in the effect mask; ΔE00, less is better.';
+COMMENT ON COLUMN bench.trial_wide.truth_effect_psnr IS 'Peak signal-to-noise ratio to the ground truth in the effect mask, or in the mask of a sample without one; no value if they are the same; dB, more is better.';
+COMMENT ON COLUMN bench.trial_wide.truth_effect_ssim IS 'Mean structural similarity to the ground truth in the effect mask, or in the mask of a sample without one; SSIM, more is better.';
+COMMENT ON COLUMN bench.trial_wide.truth_effect_delta_e IS 'Mean CIEDE2000 colour difference to the ground truth in the effect mask, or in the mask of a sample without one; ΔE00, less is better.';
 COMMENT ON COLUMN bench.trial_wide.outside_lpips IS 'LPIPS (AlexNet) of the delivered picture to the source, the region left out; LPIPS, less is better.';
 COMMENT ON COLUMN bench.trial_wide.truth_effect_lpips IS 'LPIPS (AlexNet) to the ground truth in the box around the effect mask; LPIPS, less is better.';
 COMMENT ON COLUMN bench.trial_wide.inside_clip_score IS 'CLIP score (ViT-L/14) of a square around the edit region, and the prompt; points, more is better.';
