@@ -115,7 +115,10 @@ def document(said: subprocess.CompletedProcess[str]) -> Any:
         (("--control-image", "lines.png", *MINE), "The fields control_image and control_type go together; the types"),
         (("--control-image", "lines.png", "--control-type", "cany", *MINE), "control_type: must be 'canny', "),
         (("--reference-strength", "0.5", *MINE), "A reference_strength needs a reference_image."),
-        (("--reference-image", "chair.png", "--reference-strength", "2", *MINE), "reference_strength: must be from 0 to 1"),
+        (
+            ("--reference-image", "chair.png", "--reference-strength", "2", *MINE),
+            "reference_strength: must be from 0 to 1",
+        ),
         (("--reference-image", "chair.png", "--reference-strength", "1", "--model", "half"), "has no strength"),
         (("--outputs", "9", *TELEA), "outputs: must be from 1 to 8 (found 9)."),
         (("--outputs", "0", *TELEA), "outputs: must be from 1 to 8 (found 0)."),
