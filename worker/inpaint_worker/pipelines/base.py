@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 from inpaint_core.card import ModelCard
 from inpaint_core.guides import ControlType
 from inpaint_core.job import ParameterValue
+from inpaint_core.tiers import Tier
 
 from inpaint_worker.arrays import Pixels, Region
 
@@ -55,6 +56,8 @@ class Edit:
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     reference: Reference | None = None
     control: Control | None = None
+    #: What may be left out; one of those that the card has.
+    tier: Tier = Tier.EXACT
     #: The attempt before ran out of memory: save what can be saved, whatever it costs in time.
     save_memory: bool = False
 
