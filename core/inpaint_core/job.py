@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -20,7 +19,6 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -30,6 +28,7 @@ from inpaint_core.errors import InvalidRequest
 from inpaint_core.guides import CONTROL_STRENGTH, REFERENCE_STRENGTH, ControlType
 from inpaint_core.status import MaskKind, Priority
 from inpaint_core.storage import ObjectRef
+from inpaint_core.tiers import Tier
 
 CONTRACT_VERSION: Final = 1
 TASK_NAME = "inpaint.run"
@@ -56,16 +55,10 @@ _ADDED = {
     "control_type": None,
     "control_strength": None,
     "outputs": 1,
+    "tier": None,
 }
-
-
-_MASK_FORMS = "must be s3://bucket/key, 'alpha', or an object of boxes and polygons"
-
-
-_SHAPE_FORMS = {
-    "mask.boxes": "boxes are lists of four whole numbers, [[left, top, right, bottom], ...]",
-    "mask.polygons": "polygons are lists of three or more corners, [[[x, y], [x, y], [x, y], ...], ...]",
-}
+#: What a mask may be, as a refusal says it.
+MASK_FORMS = "must be s3://bucket/key, 'alpha', or an object of boxes and polygons"
 
 
 def _kind_of_mask(value: object) -> str:
@@ -121,6 +114,9 @@ class JobRequest(BaseModel):
     outputs: Annotated[
         int, Field(ge=1, le=MAX_OUTPUTS, description="Variants of the edit: seed, seed + 1, and so on")
     ] = 1
+    tier: Annotated[
+        Tier | None, Field(description="What may be given up for speed, of the model's tiers; absent: the worker's own")
+    ] = None
     edit: EditOptions = Field(default_factory=EditOptions, description="Mask, fit and output; all have defaults")
     campaign: Label | None = Field(None, description="Jobs that belong together; queues are shared fairly between them")
     tags: dict[Label, Annotated[str, Field(max_length=200)]] = Field(default_factory=dict, max_length=16)
@@ -139,7 +135,7 @@ class JobRequest(BaseModel):
         if not isinstance(value, str) or value == ALPHA:
             return value
         if not value.startswith("s3://"):
-            raise ValueError(_MASK_FORMS)
+            raise ValueError(MASK_FORMS)
         return str(ObjectRef.parse(value))
 
     @field_validator("prompt", "negative_prompt", "campaign", "idempotency_key")
@@ -231,71 +227,6 @@ def _refuse_unstorable(text: str) -> None:
         raise ValueError("must not contain NUL characters")
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise ValueError("must not contain lone surrogates")
-
-
-def parse_request(data: dict[str, Any]) -> JobRequest:
-    """`JobRequest` from plain data; `InvalidRequest` names the field, what was found and what is expected."""
-    try:
-        return JobRequest.model_validate(data)
-    except ValidationError as error:
-        raise explain_request(error) from None
-
-
-def explain_request(error: ValidationError) -> InvalidRequest:
-    """The first few problems of a request, one sentence each."""
-    sentences = []
-    for item in error.errors()[:5]:
-        # A message of the contract holds the request as one of its fields.
-        loc = item["loc"][1:] if item["loc"][:1] == ("request",) else item["loc"]
-        field = printable(".".join(str(part) for part in _path(loc))) or "request"
-        if item["type"] == "extra_forbidden":
-            where, fields = _fields_beside(field)
-            sentences.append(f"{field} is not a field of {where}; the fields are {', '.join(fields)}.")
-        elif item["type"] == "missing":
-            sentences.append(f"{field} is missing.")
-        else:
-            found = repr(item["input"])
-            found = found if len(found) <= 60 else found[:57] + "..."
-            problem = item["msg"].removeprefix("Value error, ").replace("Input should", "must")
-            if item["type"] in ("greater_than_equal", "less_than_equal"):
-                problem = _range(loc) or problem
-            elif field == "mask" and item["type"] == "string_type":
-                problem = _MASK_FORMS
-            elif item["type"].endswith(("_type", "_parsing", "_from_float", "too_short")):
-                problem = next((form for start, form in _SHAPE_FORMS.items() if field.startswith(start)), problem)
-            # Of a request whose fields do not fit together, all of it would be shown.
-            alone = item["type"] == "value_error" and not loc
-            sentences.append(f"{problem[0].upper()}{problem[1:]}." if alone else f"{field}: {problem} (found {found}).")
-    first = error.errors()[0]["loc"]
-    first = first[1:] if first[:1] == ("request",) else first
-    return InvalidRequest(" ".join(sentences), field=str(first[0]) if first else None)
-
-
-def _range(loc: tuple[int | str, ...]) -> str | None:
-    """Both ends of what a number may be, where it has both: the end that was missed tells half."""
-    fields = EditOptions.model_fields if loc[:1] == ("edit",) else JobRequest.model_fields
-    field = fields.get(str(loc[-1]))
-    ends: dict[str, Any] = {}
-    for part in field.metadata if field else ():
-        ends |= {end: found for end in ("ge", "le") if (found := getattr(part, end, None)) is not None}
-    return f"must be from {_plain(ends['ge'])} to {_plain(ends['le'])}" if len(ends) == 2 else None
-
-
-def _plain(end: float) -> str:
-    return f"{end:g}" if isinstance(end, float) else str(end)
-
-
-def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Where the problem is, without the names by which pydantic tells the forms of a mask apart."""
-    return loc[:1] + loc[2:] if loc[:1] == ("mask",) and loc[1:2] in (("object",), ("alpha",), ("shapes",)) else loc
-
-
-def _fields_beside(field: str) -> tuple[str, Iterable[str]]:
-    if field.startswith("edit."):
-        return "edit", EditOptions.model_fields
-    if field.startswith("mask."):
-        return "a mask of shapes", MaskShapes.model_fields
-    return "a request", JobRequest.model_fields
 
 
 def printable(name: str) -> str:

@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from inpaint_core.errors import NotConfigured
 from inpaint_core.settings_errors import explain_toml, explain_validation
+from inpaint_core.tiers import Tier
 
 PREFIX = "INPAINT_"
 #: The file in the data folder in which `inpaint up` writes the addresses and passwords of its servers (mode 0600).
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
     tiling: Literal["auto", "never", "always"] = Field(
         "auto", description="Encode and decode pictures in tiles, which saves memory; auto: where hardly any is left"
     )
+    tier: Tier = Field(Tier.EXACT, description="What jobs that name no tier run in; one of the model's")
     openai_api_key: SecretStr | None = Field(None, description="Key of OpenAI's API, for models that are reached by it")
     openai_base_url: str = Field(
         "https://api.openai.com/v1", description="Address of OpenAI's API, or of a gateway to it"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
 from inpaint_core.edit import ALPHA, EditOptions, MaskShapes
 from inpaint_core.guides import ControlType
-from inpaint_core.job import JobRequest, ParameterValue, parse_request
+from inpaint_core.job import JobRequest, ParameterValue
+from inpaint_core.parsing import parse_request
 from inpaint_core.status import Priority
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from factories import make_request, request_data
 from inpaint_core.edit import QUALITY, Box, EditOptions, MaskShapes, OutputFormat
 from inpaint_core.errors import InvalidRequest
-from inpaint_core.job import parse_request
+from inpaint_core.parsing import parse_request
 from inpaint_core.status import MaskKind
 
 ALL = {

@@ -13,7 +13,8 @@ from inpaint_core.card import ModelCard
 from inpaint_core.catalogue import Catalogue, load_catalogue
 from inpaint_core.errors import CannotDo, ControlMismatch, InvalidRequest
 from inpaint_core.guides import ControlType, check_control
-from inpaint_core.job import MAX_SEED, parse_request
+from inpaint_core.job import MAX_SEED
+from inpaint_core.parsing import parse_request
 
 IMAGE = "s3://inpaint/in/guide.png"
 CANNY = {"control_image": IMAGE, "control_type": "canny"}

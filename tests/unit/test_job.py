@@ -10,7 +10,8 @@ from factories import make_request, request_data
 from inpaint_core.edit import EditOptions
 from inpaint_core.errors import InvalidRequest
 from inpaint_core.ids import new_id
-from inpaint_core.job import MAX_PROMPT, MAX_SEED, JobMessage, JobRequest, explain_request, parse_job_id, parse_request
+from inpaint_core.job import MAX_PROMPT, MAX_SEED, JobMessage, JobRequest, parse_job_id
+from inpaint_core.parsing import explain_request, parse_request
 from pydantic import ValidationError
 
 
@@ -126,11 +127,21 @@ def test_a_message_of_another_version_is_refused() -> None:
         {"negative_prompt": "blurred"},
         {"seed": 0},
         {"parameters": {"radius": 6}},
+        {"tier": "fast"},
     ],
     ids=lambda change: next(iter(change)),
 )
 def test_whatever_decides_the_picture_changes_the_fingerprint(change: dict[str, Any]) -> None:
     assert make_request(**change).fingerprint() != make_request().fingerprint()
+
+
+def test_a_tier_that_is_named_is_another_request_than_the_workers_own() -> None:
+    assert make_request(tier="exact").fingerprint() != make_request().fingerprint()
+    assert make_request(tier=None).fingerprint() == make_request().fingerprint()
+
+
+def test_a_tier_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    assert refusal(tier="quick").message == "tier: must be 'exact', 'fast' or 'turbo' (found 'quick')."
 
 
 @pytest.mark.parametrize(
@@ -151,6 +162,7 @@ def test_labels_priority_and_deadline_do_not_change_the_fingerprint(change: dict
 def test_every_field_is_on_one_side_of_the_fingerprint_or_the_other() -> None:
     decides = {"model", "source", "mask", "prompt", "negative_prompt", "seed", "parameters", "edit"}
     decides |= {"reference_image", "reference_strength", "control_image", "control_type", "control_strength", "outputs"}
+    decides |= {"tier"}
     labels = {"campaign", "tags", "priority", "deadline", "idempotency_key"}
     assert set(JobRequest.model_fields) == decides | labels
 

@@ -18,8 +18,9 @@ from inpaint_core.errors import (
     RetryableError,
     WorkerMustExit,
 )
-from inpaint_core.job import JobMessage, JobRequest, explain_request
+from inpaint_core.job import JobMessage, JobRequest
 from inpaint_core.log import get_logger
+from inpaint_core.parsing import explain_request
 from inpaint_core.queues import queue_name
 from inpaint_core.settings import Settings
 from inpaint_db.session import Database
