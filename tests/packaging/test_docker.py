@@ -29,7 +29,9 @@ DOCKERFILES = sorted(path for path in DOCKER.glob("Dockerfile.*") if path.suffix
 #: `INPAINT_*` variables that are read elsewhere than in `Settings`.
 OTHER_VARIABLES = {"INPAINT_CONFIG", "INPAINT_DEBUG"}
 #: What somebody has to choose before anything may start.
-PASSWORDS = {"REDIS_PASSWORD", "POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY", "FLOWER_PASSWORD"}
+PASSWORDS = {
+    *("REDIS_PASSWORD", "POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY", "FLOWER_PASSWORD", "WEB_PASSWORD"),
+}
 
 
 class Required(Exception):
@@ -279,7 +281,7 @@ def test_every_command_is_one_that_inpaint_knows(compose: dict[str, Any]) -> Non
         if "entrypoint" in service:  # a shell, which calls `inpaint` by name
             words = re.search(r"\binpaint ([a-z ]+)", words[0])[1].split()  # type: ignore[index]
         commands.add(tuple(words[:1] if words[0] == "worker" else words))
-    assert {("db", "upgrade"), ("storage", "init"), ("relay",), ("worker",), ("flower",)} <= commands
+    assert {("db", "upgrade"), ("storage", "init"), ("relay",), ("worker",), ("flower",), ("web",)} <= commands
     for command in sorted(commands):
         result = run_tool("inpaint", *command, "--help")
         assert result.returncode == 0, f"inpaint {' '.join(command)}: {result.stderr}"
@@ -320,6 +322,14 @@ def test_redis_keeps_messages_and_flower_needs_a_password(compose: dict[str, Any
     flower = compose["services"]["flower"]
     assert flower["command"] == ["flower"], "--no-auth must not be among its arguments"
     assert flower["profiles"] == ["monitoring"]
+
+
+def test_web_pages_have_what_they_import_and_nothing_of_the_queue(compose: dict[str, Any]) -> None:
+    web = compose["services"]["web"]
+    assert set(web["build"]["args"]["EXTRAS"].split()) == {"web", "benchmark"}, "the leaderboard's statistics need it"
+    assert not any("REDIS" in name for name in web["environment"])
+    # A link that `cli` prints must lead to where browsers reach the pages.
+    assert compose["services"]["cli"]["environment"]["INPAINT_WEB_URL"] == web["environment"]["INPAINT_WEB_URL"]
 
 
 def test_variables_of_the_example_are_those_that_compose_reads() -> None:
