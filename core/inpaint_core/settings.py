@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from inpaint_core.acceleration import AUTO, AccelerateOrAuto
 from inpaint_core.errors import NotConfigured
 from inpaint_core.settings_errors import explain_toml, explain_validation
 from inpaint_core.tiers import Tier
@@ -94,6 +95,12 @@ class Settings(BaseSettings):
         None, description="Folder of weights as OWNER/REPO; absent: the Hugging Face hub and its cache"
     )
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="What diffusion models run on; auto: a GPU")
+    accelerate: Annotated[AccelerateOrAuto, NoDecode] = Field(
+        AUTO, description="What makes diffusion models quicker, separated by commas; auto: what the model's card says"
+    )
+    compile_cache: Path | None = Field(
+        None, description="Folder that keeps what was compiled, so that a restarted worker need not compile again"
+    )
     compile: bool = Field(False, description="Compile diffusion models when they are loaded (torch.compile)")
     offload: Literal["auto", "never", "always"] = Field(
         "auto", description="Keep only the part of a model on the GPU that works; auto: where it does not fit"
@@ -140,7 +147,7 @@ class Settings(BaseSettings):
         "S3": ("s3_url", "s3_access_key", "s3_secret_key"),
     }
 
-    @field_validator("data_dir", "catalogue", "weights_dir")
+    @field_validator("data_dir", "catalogue", "weights_dir", "compile_cache")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
