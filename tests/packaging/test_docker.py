@@ -366,7 +366,7 @@ def test_new_env_makes_a_password_for_each_name_that_only_its_owner_may_read(cop
     assert new_env(copied).returncode == 0
     values = read_env(copied)
     made = [values[name] for name in PASSWORDS - {"S3_ACCESS_KEY"}]
-    assert len(set(made)) == 4
+    assert len(set(made)) == len(made)
     assert all(re.fullmatch(r"[0-9a-f]{48}", value) for value in made)
     assert values["COMPOSE_PROFILES"] == "stores,cpu"
     assert stat.S_IMODE((copied / ".env").stat().st_mode) == 0o600
