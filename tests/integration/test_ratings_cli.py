@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import pytest
 from bench_scene import Scene
-from factories import count
+from factories import count, make_illustrated_job, make_output, make_worker, try_claim
 from inpaint_core.settings import Settings
+from inpaint_core.status import JobStatus
+from inpaint_db.claims import AttemptReport, finish
 from inpaint_db.raters import find_rater_by_token
 from inpaint_db.rating_queries import save_rating, show_item
 from inpaint_db.rating_sessions import find_session, list_sessions
@@ -81,6 +83,20 @@ def test_asking_for_a_link_again_goes_on_with_the_session(database: Database) ->
         assert find_session(connection, rater.id, list_sessions(connection, rater.id)[0].id).done == 0
 
 
+def test_a_link_may_be_about_jobs_and_does_not_tell_their_model(database: Database) -> None:
+    with database.begin() as connection:
+        for _ in range(2):
+            job_id = make_illustrated_job(connection, prompt="a lamp", campaign="spring")
+            claimed = try_claim(connection, job_id, make_worker(connection))
+            assert claimed is not None
+            finish(connection, claimed, JobStatus.SUCCEEDED, AttemptReport(), [make_output(claimed)])
+    made = json.loads(say("link", "Ada", "--campaign", "spring", "--checks", "0", "--json"))["session"]
+    assert (made["items"], made["name"], made["run"]) == (2, "spring", None)
+    assert json.loads(say("link", "Ada", "--campaign", "spring", "--json"))["session"]["id"] == made["id"]
+    some = json.loads(say("link", "Ada", "-m", "opencv-telea", "--limit", "1", "--checks", "0", "--json"))["session"]
+    assert (some["items"], some["name"]) == (1, "Jobs")
+
+
 def test_a_link_is_made_for_the_address_that_browsers_use(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INPAINT_WEB_URL", "https://rate.example.com")
     assert say("link", "Ada").startswith("https://rate.example.com/enter/")
@@ -90,6 +106,8 @@ def test_a_link_is_made_for_the_address_that_browsers_use(database: Database, mo
     ("words", "sentence"),
     [
         (["link", "Ada", "--run", "nix"], "There is no run 'nix'"),
+        (["link", "Ada", "--run", "test", "--campaign", "spring"], "not both"),
+        (["link", "Ada", "--campaign", "nix"], "nothing to rate yet"),
         (["link", "Ada", "--days", "0"], "cannot be valid for 0 days"),
         (["link", ""], "one line of 1 to 80"),
         (["revoke", "Nobody"], "There is no rater 'Nobody'"),
