@@ -15,6 +15,7 @@ from inpaint_core.families import ABILITIES, Abilities
 from inpaint_core.guides import ControlUse, ReferenceUse
 from inpaint_core.job import JobRequest, ParameterValue
 from inpaint_core.size import SizeRule
+from inpaint_core.tiers import LOSSY, Tier, TierUse
 from inpaint_core.weights import Weights
 
 
@@ -98,13 +99,16 @@ class ModelCard(BaseModel):
         Field(gt=0, description="The same with only the part on the GPU that works; about half, if absent"),
     ] = None
     dtype: Literal["float16", "bfloat16", "float32"] | None = None
-    quantisation: Literal["nf4"] | None = None
+    quantisation: Literal["nf4", "fp8"] | None = None
     weights: dict[str, Weights] = Field(default_factory=dict, description="Where its parts come from, by role")
 
     prompt: PromptUse
     negative_prompt: bool = False
     reference: Annotated[ReferenceUse | None, Field(description="Absent: it takes no reference image")] = None
     control: Annotated[ControlUse | None, Field(description="Absent: it takes no control image")] = None
+    tiers: dict[Tier, TierUse] = Field(
+        default_factory=dict, description="What it leaves out for jobs that ask for a quicker tier than exact"
+    )
     #: Steps are told while it runs, and it can be stopped between two of them.
     progress: bool = True
     #: Equal seeds give equal bits on one machine.
@@ -158,6 +162,26 @@ class ModelCard(BaseModel):
         missing = [] if named is None else [role for role in able.guides[guide] if role not in named]
         if missing:
             raise ValueError(f"needs the weights {', '.join(missing)}, which the card does not name.")
+        return value
+
+    @field_validator("tiers", mode="before")
+    @classmethod
+    def _are_offered(cls, value: object) -> object:
+        """Without those that a deployment took away: `tiers.turbo = false`."""
+        if not isinstance(value, dict):
+            return value
+        if unknown := [tier for tier in value if tier not in LOSSY]:
+            raise ValueError(f"can hold {' and '.join(LOSSY)}, not {unknown[0]}.")
+        return {tier: use for tier, use in value.items() if use is not False}
+
+    @field_validator("tiers")
+    @classmethod
+    def _are_the_familys(cls, value: dict[Tier, TierUse], info: ValidationInfo) -> dict[Tier, TierUse]:
+        family, able = _abilities(info)
+        for tier, use in value.items() if able else ():
+            lacking = [element for element in use.elements if able and element not in able.tiers]
+            if lacking:
+                raise ValueError(f"{tier} cannot have a {lacking[0]}: the family {family} has none.")
         return value
 
     @property
@@ -219,6 +243,9 @@ class ModelCard(BaseModel):
                 "reference_strength.",
                 field="reference_strength",
             )
+        tier = request.tier
+        if tier in LOSSY and tier not in self.tiers:
+            raise cannot("tier", f"has no tier {tier}", lambda c: tier in c.tiers)
         if kind is None:
             return
         if self.control is None:

@@ -15,21 +15,27 @@ class Abilities:
     guides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Its reference image can count for less.
     reference_strength: bool = True
+    #: What its quicker tiers may consist of, by the names of `TierUse`'s fields.
+    tiers: tuple[str, ...] = ()
 
 
 ABILITIES: Mapping[str, Abilities] = {
     "opencv": Abilities(),
     "stable-diffusion": Abilities(
-        negative_prompt=True, guides={"reference": ("ip_adapter", "image_encoder"), "control": ("control",)}
+        negative_prompt=True,
+        guides={"reference": ("ip_adapter", "image_encoder"), "control": ("control",)},
+        tiers=("guidance_until",),
     ),
-    "sd3-controlnet": Abilities(negative_prompt=True),
-    "kandinsky": Abilities(negative_prompt=True, guides={"reference": ()}),
-    "flux-fill": Abilities(guides={"reference": ("redux",), "control": ("union",)}),
+    "sd3-controlnet": Abilities(negative_prompt=True, tiers=("step_cache", "guidance_until")),
+    "kandinsky": Abilities(negative_prompt=True, guides={"reference": ()}, tiers=("guidance_until",)),
+    "flux-fill": Abilities(guides={"reference": ("redux",), "control": ("union",)}, tiers=("step_cache",)),
     "flux-controlnet": Abilities(
-        negative_prompt=True, guides={"reference": ("ip_adapter", "image_encoder"), "control": ("union",)}
+        negative_prompt=True,
+        guides={"reference": ("ip_adapter", "image_encoder"), "control": ("union",)},
+        tiers=("step_cache",),
     ),
     "flux-2-klein": Abilities(guides={"reference": ()}, reference_strength=False),
     "z-image": Abilities(negative_prompt=True, guides={"control": ()}),
-    "qwen-image": Abilities(negative_prompt=True),
+    "qwen-image": Abilities(negative_prompt=True, tiers=("step_cache",)),
     "openai": Abilities(),
 }

@@ -23,6 +23,7 @@ from inpaint_core.card import ModelCard, Parameter
 from inpaint_core.errors import SettingsInvalid
 from inpaint_core.guides import ControlUse, ReferenceUse
 from inpaint_core.size import SizeRule
+from inpaint_core.tiers import TierUse
 from inpaint_core.weights import Weights
 
 #: Names the card that a new one starts from.
@@ -30,6 +31,7 @@ _LIKE = "like"
 #: What the tables of a card hold.
 _TABLES: dict[object, type[BaseModel]] = {
     "weights": Weights, "parameters": Parameter, "size": SizeRule, "reference": ReferenceUse, "control": ControlUse,
+    "tiers": TierUse,
 }  # fmt: skip
 
 
