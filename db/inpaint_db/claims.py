@@ -14,6 +14,7 @@ from uuid import UUID
 
 from inpaint_core.ids import new_id
 from inpaint_core.status import AttemptStatus, JobStatus, MaskKind
+from inpaint_core.tiers import Tier
 from sqlalchemy import Connection, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -55,6 +56,8 @@ class Claimed:
     control_sha256: str | None = None
     control_type: str | None = None
     control_strength: float | None = None
+    #: What it runs in: as the job says, else as the attempt before, else as its worker is set.
+    tier: str = Tier.EXACT.value
 
 
 _CLAIM = text("""
@@ -65,23 +68,35 @@ WITH claimed AS (
            lease_until = clock_timestamp() + make_interval(secs => :lease_s)
      WHERE id = :job_id AND model = :model AND status = 'queued' AND not_before <= now()
        AND failures < max_attempts AND cancel_requested_at IS NULL AND (deadline IS NULL OR deadline > now())
-    RETURNING *, extract(epoch FROM now() - greatest(queued_at, not_before))::float8 AS queue_wait_s
+    RETURNING *, extract(epoch FROM now() - greatest(queued_at, not_before))::float8 AS queue_wait_s,
+              coalesce(tier, (SELECT a.tier FROM attempt a WHERE a.job_id = job.id AND a.number = job.attempt - 1),
+                       :tier) AS runs_in
 ), opened AS (
-    INSERT INTO attempt (job_id, number, worker_id, environment_id, queue_wait_s, seed, phase)
-    SELECT id, attempt, :worker_id, :environment_id, queue_wait_s, seed, 'fetch' FROM claimed
+    INSERT INTO attempt (job_id, number, worker_id, environment_id, queue_wait_s, seed, tier, phase)
+    SELECT id, attempt, :worker_id, :environment_id, queue_wait_s, seed, runs_in, 'fetch' FROM claimed
 )
 SELECT id AS job_id, attempt AS number, model, source_uri, source_sha256, mask_uri, mask_sha256, prompt,
        negative_prompt, seed, parameters, deadline, queue_wait_s, failures, max_attempts,
        error_code AS last_error, mask_kind, mask_shapes, edit, outputs, reference_uri, reference_sha256,
-       reference_strength, control_uri, control_sha256, control_type, control_strength
+       reference_strength, control_uri, control_sha256, control_type, control_strength, runs_in AS tier
   FROM claimed
 """)
 
 
 def claim(
-    connection: Connection, job_id: UUID, *, model: str, worker_id: UUID, environment_id: UUID, lease_s: float
+    connection: Connection,
+    job_id: UUID,
+    *,
+    model: str,
+    worker_id: UUID,
+    environment_id: UUID,
+    lease_s: float,
+    tier: str = Tier.EXACT.value,
 ) -> Claimed | None:
-    """Take a queued job of `model`; None if it is not there to be taken (running, finished, not yet due, canceled)."""
+    """Take a queued job of `model`; None if it is not there to be taken (running, finished, not yet due, canceled).
+
+    `tier` is what the worker is set to, for a job that names none; a retry keeps that of the attempt before.
+    """
     row = connection.execute(
         _CLAIM,
         {
@@ -90,6 +105,7 @@ def claim(
             "worker_id": worker_id,
             "environment_id": environment_id,
             "lease_s": lease_s,
+            "tier": tier,
         },
     ).one_or_none()
     return Claimed(**row._mapping) if row else None

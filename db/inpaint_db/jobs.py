@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from inpaint_core.status import AttemptStatus, JobStatus, MaskKind, Priority
+from inpaint_core.tiers import Tier
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,6 +38,7 @@ class Job(Base):
     )
 
     outputs: Mapped[int] = mapped_column(server_default="1", doc="Variants that were asked for: seed, seed + 1, ...")
+    tier: Mapped[str | None] = mapped_column(doc="What may be given up for speed; NULL: what its worker is set to")
     reference_uri: Mapped[str | None] = mapped_column(doc="A picture of what belongs into the region")
     reference_sha256: Mapped[str | None] = mapped_column(ForeignKey("image.sha256"))
     reference_strength: Mapped[float | None] = mapped_column(doc="NULL: the model's default")
@@ -79,6 +81,7 @@ class Job(Base):
         CheckConstraint("mask_kind = 'object' OR mask_uri IS NULL", name="one_mask"),
         CheckConstraint("(mask_kind = 'shapes') = (mask_shapes IS NOT NULL)", name="shapes_are_shapes"),
         one_of("mask_kind", MaskKind),
+        one_of("tier", Tier),
         CheckConstraint("outputs >= 1", name="outputs_positive"),
         CheckConstraint("(control_uri IS NULL) = (control_type IS NULL)", name="control_has_type"),
         CheckConstraint("reference_uri IS NOT NULL OR reference_strength IS NULL", name="strength_of_reference"),
@@ -130,6 +133,7 @@ class Attempt(Base):
     started_at: Mapped[Now]
     finished_at: Mapped[datetime | None]
     first_after_load: Mapped[bool] = mapped_column(server_default=text("false"))
+    tier: Mapped[str] = mapped_column(server_default=Tier.EXACT.value, doc="What it runs in, decided with the claim")
 
     phase: Mapped[str | None] = mapped_column(doc="What it is doing, by the newest heartbeat")
     steps_done: Mapped[int | None]
@@ -159,6 +163,7 @@ class Attempt(Base):
 
     __table_args__ = (
         one_of("status", AttemptStatus),
+        one_of("tier", Tier),
         CheckConstraint("number >= 1", name="number_positive"),
         CheckConstraint("(status = 'running') = (finished_at IS NULL)", name="finished_when_final"),
         CheckConstraint("(peak_memory_bytes IS NULL) = (peak_memory_kind IS NULL)", name="peak_memory_has_kind"),

@@ -56,6 +56,8 @@ class JobView:
     edit: dict[str, Any]
     #: Variants that were asked for; the output below is the first.
     outputs: int
+    #: What its newest attempt ran in, or what it asks for; None: never ran, and left to its worker.
+    tier: str | None
     reference_uri: str | None
     reference_strength: float | None
     control_uri: str | None
@@ -90,7 +92,7 @@ SELECT j.id, j.model, j.status, j.prompt, j.seed, j.parameters, j.campaign, j.ta
        j.cancel_requested_at IS NOT NULL AS cancel_requested, r.waiting_for, a.phase, a.steps_done, a.steps_total,
        {", ".join("r." + phase for phase in PHASES)}, r.total_s, r.peak_memory_bytes, r.cost_usd,
        r.cost_unknown_reason, j.source_uri, j.mask_uri, j.mask_kind, j.mask_shapes, j.edit, j.outputs,
-       j.reference_uri, j.reference_strength, j.control_uri, j.control_type, j.control_strength, r.output_uri,
+       r.tier, j.reference_uri, j.reference_strength, j.control_uri, j.control_type, j.control_strength, r.output_uri,
        o.sha256 AS output_sha256, r.output_format, r.output_bytes, r.exact, r.outside_changed_pixels, r.region_share,
        r.raw_outside_mean, r.raw_outside_max, r.raw_outside_changed_share, r.inside_change_mean, r.inside_deviation,
        r.seam_step, r.ring_step,

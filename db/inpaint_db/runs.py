@@ -6,10 +6,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from inpaint_core.tiers import Tier
 from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from inpaint_db.base import Base, BigInt, Now, UuidKey
+from inpaint_db.base import Base, BigInt, Now, UuidKey, one_of
 
 
 class ModelVersion(Base):
@@ -40,11 +41,12 @@ class Run(Base):
         server_default=text("'{}'"), doc="Overrides by model; under '*' for each model that has such a parameter"
     )
     edit: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    tier: Mapped[str] = mapped_column(server_default=Tier.EXACT.value, doc="What all of its jobs ask for")
     imported: Mapped[bool] = mapped_column(server_default=text("false"), doc="Made elsewhere, and read from files")
     note: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[Now]
 
-    __table_args__ = (CheckConstraint("cardinality(seeds) >= 1", name="has_seeds"),)
+    __table_args__ = (CheckConstraint("cardinality(seeds) >= 1", name="has_seeds"), one_of("tier", Tier))
 
 
 class Trial(Base):

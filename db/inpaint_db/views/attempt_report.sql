@@ -1,7 +1,7 @@
 -- What each attempt took and cost, by the price in force when it started. Never stored, so a corrected price corrects
 -- history.
 CREATE VIEW attempt_report AS
-SELECT a.job_id, a.number, a.status, a.started_at, a.first_after_load, a.queue_wait_s, a.gpu_wait_s, a.inference_s,
+SELECT a.job_id, a.number, a.status, a.started_at, a.first_after_load, a.tier, a.queue_wait_s, a.gpu_wait_s, a.inference_s,
        a.peak_memory_bytes, a.peak_memory_kind, a.parameters, a.windows, e.device_kind, e.device_name, e.packages,
        per_image.usd_per_image, hourly.usd_per_hour,
        CASE
@@ -38,7 +38,8 @@ COMMENT ON COLUMN attempt_report.job_id IS 'The job.';
 COMMENT ON COLUMN attempt_report.number IS 'Number of the attempt, from 1.';
 COMMENT ON COLUMN attempt_report.status IS 'running, succeeded, failed, canceled, expired, released or lost.';
 COMMENT ON COLUMN attempt_report.started_at IS 'When a worker took the job.';
-COMMENT ON COLUMN attempt_report.first_after_load IS 'True: the first job of a freshly loaded worker.';
+COMMENT ON COLUMN attempt_report.first_after_load IS 'True: the first job of a freshly loaded worker, or the first there with a reference or a control image, whose weights it read.';
+COMMENT ON COLUMN attempt_report.tier IS 'What it ran in: exact, or fast or turbo, which leave work out.';
 COMMENT ON COLUMN attempt_report.queue_wait_s IS 'Seconds between entering the queue and the attempt.';
 COMMENT ON COLUMN attempt_report.gpu_wait_s IS 'Seconds it waited for the device, ready to run.';
 COMMENT ON COLUMN attempt_report.inference_s IS 'Seconds on the device: what is paid for.';

@@ -15,6 +15,7 @@ SELECT j.id, j.model, j.status, j.campaign, j.priority, j.submitted_at, j.starte
        o.uri AS output_uri, o.format AS output_format, o.size_bytes AS output_bytes, o.exact,
        o.outside_changed_pixels, o.raw_outside_mean, o.raw_outside_max, o.raw_outside_changed_share,
        o.inside_change_mean, o.inside_deviation, o.seam_step, o.ring_step, j.edit, j.outputs,
+       coalesce(a.tier, j.tier) AS tier,
        j.reference_uri IS NOT NULL AS with_reference, j.control_type, a.windows, a.normalised, a.warnings,
        j.error_code, j.error_message,
        CASE WHEN j.status = 'queued' AND j.not_before <= now() AND NOT EXISTS (
@@ -56,7 +57,7 @@ COMMENT ON COLUMN job_report.composite_s IS 'Seconds to put the repainted area b
 COMMENT ON COLUMN job_report.encode_s IS 'Seconds to encode the output.';
 COMMENT ON COLUMN job_report.store_s IS 'Seconds to store the output.';
 COMMENT ON COLUMN job_report.total_s IS 'Seconds from submission to the final status.';
-COMMENT ON COLUMN job_report.first_after_load IS 'True: the first job of a freshly loaded worker.';
+COMMENT ON COLUMN job_report.first_after_load IS 'True: the first job of a freshly loaded worker, or the first there with a reference or a control image, whose weights it read.';
 COMMENT ON COLUMN job_report.peak_memory_bytes IS 'Most memory in use during inference; see peak_memory_kind.';
 COMMENT ON COLUMN job_report.peak_memory_kind IS 'cuda_allocated, or process_rss on a CPU.';
 COMMENT ON COLUMN job_report.cost_usd IS 'US dollars of all attempts whose cost is known; NULL if none is.';
@@ -82,6 +83,7 @@ COMMENT ON COLUMN job_report.seam_step IS 'Mean step between neighbouring pixels
 COMMENT ON COLUMN job_report.ring_step IS 'Mean step between neighbouring pixels just outside that border, levels of 0 to 255: a seam_step well above it is visible.';
 COMMENT ON COLUMN job_report.edit IS 'Options of mask, fit and output that differ from the defaults.';
 COMMENT ON COLUMN job_report.outputs IS 'Variants that were asked for, each of a seed of its own. Seconds and cost are of all of them; the columns of the output are of the first.';
+COMMENT ON COLUMN job_report.tier IS 'What its newest attempt ran in: exact, or fast or turbo, which leave work out; before one, what it asks for. NULL: it is left to its worker.';
 COMMENT ON COLUMN job_report.with_reference IS 'True: a reference image showed what belongs into the region.';
 COMMENT ON COLUMN job_report.control_type IS 'What the control image showed: canny, depth, ...; NULL: there was none.';
 COMMENT ON COLUMN job_report.windows IS 'What the model saw: boxes of the source, and the size it painted them in, pixels.';
