@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from browser import WebServer
 from conftest import PASSWORD
+from factories import encode, make_image, make_mask
+from inpaint_db.rating_pace import item_states
+from inpaint_db.rating_queries import save_rating, show_item
+from inpaint_db.rating_sessions import finish_session
+from inpaint_producer import InpaintClient
 from web_scene import WebScene
 
 if TYPE_CHECKING:
@@ -63,6 +69,35 @@ def test_no_page_has_a_serious_finding(kind: str, web_server: WebServer, open_pa
     page.wait_for_selector("#lightbox[open]")
     found += findings(page)
     assert found == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nor_has_what_comes_after_rating_or_a_job(
+    kind: str, web_server: WebServer, open_page: Any, scene: WebScene, client: InpaintClient, worker: Any
+) -> None:
+    rated = scene.session(scene.run(samples=1), check_share=0.5)
+    with scene.database.begin() as connection:
+        for item in item_states(connection, rated.rater_id, rated.session_id):
+            shown = show_item(connection, rated.rater_id, rated.session_id, item.position, bucket="inpaint")
+            for criterion in shown.criteria:
+                save_rating(
+                    connection, rated.rater_id,
+                    rating_id=uuid4(), item_id=shown.id, criterion=criterion.name, stars=item.position % 5,
+                )  # fmt: skip
+        finish_session(connection, rated.rater_id, rated.session_id)
+    page = open_page(**KINDS[kind])
+    page.goto(f"{web_server.url}/enter/{rated.token}")
+    found = []
+    for path in ("/", f"/rate/{rated.session_id}/reveal"):
+        page.goto(web_server.url + path)
+        found += findings(page)
+    assert "opencv-telea" in page.content()
+    job = client.submit(encode(make_image()), encode(make_mask()), model="opencv-telea", prompt="a green sofa")
+    client.wait(job.id, timeout_s=60)
+    page.goto(f"{web_server.url}/enter/{PASSWORD}")
+    page.goto(f"{web_server.url}/jobs/{job.id}")
+    assert "a green sofa" in page.content()
+    assert found + findings(page) == []
 
 
 def test_the_gallery_is_wiped_and_leafed_through_with_the_keyboard(

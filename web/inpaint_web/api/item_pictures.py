@@ -27,7 +27,7 @@ def item_picture(
 ) -> Response:
     """The source, the mask, or a result."""
     with site.database.read() as connection:  # looking is not showing: the page fetches pictures early
-        view = shown(connection, rater.id, session_id, position, site.settings.s3_bucket)
+        view = shown(connection, rater.id, session_id, position, site.settings.s3_bucket, note=False)
     stored = _stored(view, role)
     if stored is None:
         raise NotThere

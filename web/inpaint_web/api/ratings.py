@@ -57,7 +57,7 @@ def session(session_id: UUID, rater: RaterNow, site: SiteNow) -> Json:
 def item(session_id: UUID, position: int, rater: RaterNow, site: SiteNow, peek: bool = False) -> Json:
     """What an item shows. `peek`: only to fetch its pictures early; it is not noted as shown."""
     with site.database.read() if peek else site.database.begin() as connection:
-        return _told(shown(connection, rater.id, session_id, position, site.settings.s3_bucket))
+        return _told(shown(connection, rater.id, session_id, position, site.settings.s3_bucket, note=not peek))
 
 
 @router.put("/items/{position}/ratings/{rating_id}")
@@ -111,10 +111,12 @@ def finish(session_id: UUID, rater: RaterNow, site: SiteNow) -> Json:
         return _progress(finish_session(connection, rater.id, session_id))
 
 
-def shown(connection: Connection, rater_id: UUID, session_id: UUID, position: int, bucket: str) -> ItemView:
-    """The item at a position of this rater's session; `NotThere` else."""
+def shown(
+    connection: Connection, rater_id: UUID, session_id: UUID, position: int, bucket: str, *, note: bool
+) -> ItemView:
+    """The item at a position of this rater's session; `NotThere` else. `note`: that it is shown now."""
     try:
-        return show_item(connection, rater_id, session_id, position, bucket=bucket)
+        return show_item(connection, rater_id, session_id, position, bucket=bucket, note=note)
     except InvalidRequest:
         raise NotThere from None
 
