@@ -93,9 +93,9 @@ def known_images(connection: Connection, sha256s: Collection[str]) -> dict[str, 
 
 # One parameter for any number of rows: as fast to build and to plan for one job as for five hundred.
 _COLUMNS = """id, model, source_uri, source_sha256, mask_uri, mask_sha256, mask_kind, mask_shapes, prompt,
-    negative_prompt, seed, parameters, edit, outputs, tier, reference_uri, reference_sha256, reference_strength, control_uri,
-    control_sha256, control_type, control_strength, campaign, tags, priority, deadline, idempotency_key, request_hash,
-    max_attempts"""
+    negative_prompt, seed, parameters, edit, outputs, tier, reference_uri, reference_sha256, reference_strength,
+    control_uri, control_sha256, control_type, control_strength, campaign, tags, priority, deadline, idempotency_key,
+    request_hash, max_attempts"""
 _INSERT_JOBS = text(f"""
 INSERT INTO job ({_COLUMNS})
 SELECT {_COLUMNS} FROM jsonb_populate_recordset(NULL::job, :rows)

@@ -17,6 +17,7 @@ from inpaint_core.job import ParameterValue, parse_job_id
 from inpaint_core.settings import Settings, load_settings
 from inpaint_core.status import JobStatus, Priority
 from inpaint_core.storage import ObjectRef
+from inpaint_core.tiers import Tier
 
 from inpaint_producer.outputs import RESULT, choose_output, file_name, write_whole
 from inpaint_producer.polling import pauses
@@ -109,6 +110,7 @@ class InpaintClient:
         control_type: ControlType | str | None = None,
         control_strength: float | None = None,
         outputs: int = 1,
+        tier: Tier | str | None = None,
     ) -> Submitted:
         """Queue one edit: repaint what `mask` (white) marks in `source`.
 
@@ -120,6 +122,8 @@ class InpaintClient:
         Where the model's card says that it can, `reference_image` shows what belongs into the masked area, and
         `control_image`, of the shape of the source, where its lines or depths are (`control_type`: canny, depth, ...).
         `outputs` asks for variants of the edit, made with seed, seed + 1, and so on.
+        `tier` (exact, fast, turbo), of those that the model has, says what may be left out for speed; without it, the
+        worker's own setting does, which is exact unless somebody has changed it.
 
         Raises a `RequestError` that says what is wrong before anything is stored, or a `ServiceUnavailable` that names
         the service and its address.
@@ -144,6 +148,7 @@ class InpaintClient:
             control_type,
             control_strength,
             outputs,
+            tier,
         )
         return self._submit.submit([spec])[0]
 

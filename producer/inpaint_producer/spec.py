@@ -14,6 +14,7 @@ from inpaint_core.guides import ControlType
 from inpaint_core.job import JobRequest, ParameterValue
 from inpaint_core.parsing import parse_request
 from inpaint_core.status import Priority
+from inpaint_core.tiers import Tier
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -58,6 +59,7 @@ class JobSpec:
     control_type: ControlType | str | None = None
     control_strength: float | None = None
     outputs: int = 1
+    tier: Tier | str | None = None
 
     @property
     def guides(self) -> dict[Guide, ImageSource]:
@@ -92,6 +94,7 @@ class JobSpec:
                 "control_type": self.control_type,
                 "control_strength": self.control_strength,
                 "outputs": self.outputs,
+                "tier": self.tier,
                 "edit": {} if self.edit is None else _plain(self.edit),
                 "campaign": self.campaign,
                 "tags": dict(self.tags),

@@ -26,7 +26,7 @@ def test_both_submits_explain_all_of_them_with_their_ranges(command: str) -> Non
     text = " ".join(said(command, "--help").split())
     for option in OPTIONS:
         assert f"--{option} " in text
-    assert "Guides and outputs" in text and "0-1" in text and "0-2" in text and "1-8" in text
+    assert "Guides, outputs and tier" in text and "0-1" in text and "0-2" in text and "1-8" in text
     for kind in ControlType:
         assert kind.value in text
 

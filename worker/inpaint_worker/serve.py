@@ -13,7 +13,7 @@ from uuid import UUID
 from celery.signals import worker_shutting_down
 from inpaint_core.card import ModelCard
 from inpaint_core.catalogue import load_catalogue
-from inpaint_core.errors import InpaintError, StepHung
+from inpaint_core.errors import InpaintError, SettingsInvalid, StepHung
 from inpaint_core.log import get_logger
 from inpaint_core.patience import patiently
 from inpaint_core.queues import broker_errors, connect_redis
@@ -21,6 +21,7 @@ from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
 from inpaint_core.status import WorkerState
 from inpaint_core.storage import ObjectStore
+from inpaint_core.tiers import Tier
 from inpaint_db.migrate import require_current
 from inpaint_db.presence import (
     EnvironmentFacts,
@@ -43,6 +44,7 @@ from inpaint_worker.outcome import Outcome
 from inpaint_worker.pipelines import Pipeline, build_pipeline
 from inpaint_worker.resident import Resident
 from inpaint_worker.task import JobRunner
+from inpaint_worker.wanted import offers
 from inpaint_worker.watchdog import Watchdog
 
 #: A worker that starts together with its servers waits for them.
@@ -54,12 +56,25 @@ def serve(settings: Settings, model: str) -> int:
     """Serve `model` until SIGTERM or SIGINT; the exit status. Raises an `InpaintError` if it cannot begin."""
     card = load_catalogue(settings.catalogue).card(model)
     card.require_served()
+    require_tier(settings, card)
     return run_worker(settings, card, build_pipeline(card, settings), S3Store(settings))
+
+
+def require_tier(settings: Settings, card: ModelCard) -> None:
+    """Raise `SettingsInvalid` if a worker is set to a tier that its model has not."""
+    if not offers(card, settings.tier):
+        has = " and ".join((Tier.EXACT, *card.tiers)) if card.tiers else f"{Tier.EXACT} alone"
+        raise SettingsInvalid(
+            f"INPAINT_TIER is {settings.tier}, and {card.name} runs in {has}. Set it to one of those for this worker, "
+            "or leave it out.",
+            names=["tier"],
+        )
 
 
 def run_worker(settings: Settings, card: ModelCard, pipeline: Pipeline, store: ObjectStore) -> int:
     """Serve `card` with `pipeline`; see `serve`."""
     settings.need("Redis")
+    require_tier(settings, card)
     signal.signal(signal.SIGTERM, _leave)  # until Celery takes the signals over: stop while loading
     with Database(settings, application=f"inpaint-worker {card.name}"[:63]) as database:
         patiently(lambda: _check_schema(database), for_s=_SERVICES_PATIENCE_S)

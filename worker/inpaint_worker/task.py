@@ -131,6 +131,7 @@ class JobRunner:
                 worker_id=self.worker.id,
                 environment_id=self.worker.environment_id,
                 lease_s=self.settings.lease_s,
+                tier=self.settings.tier.value,
             )
 
     def _fetch(self, attempt: Attempt) -> dict[str, bytes]:
@@ -175,6 +176,7 @@ class JobRunner:
             prompt=job.prompt,
             negative_prompt=job.negative_prompt,
             parameters=parameters,
+            tier=wanted.tier,
             save_memory=saver,
         )
         objects: list[tuple[StoredOutput, bytes]] = []

@@ -11,6 +11,7 @@ from inpaint_core.edit import EditOptions, MaskShapes
 from inpaint_core.errors import WorkerBehind
 from inpaint_core.guides import ControlType
 from inpaint_core.job import printable
+from inpaint_core.tiers import Tier
 from inpaint_db.claims import Claimed
 from pydantic import BaseModel, ValidationError
 
@@ -27,7 +28,7 @@ _OTHER_CARD = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Mask, fit, output and guides of a job."""
+    """Mask, fit, output, guides and tier of a job."""
 
     edit: EditOptions
     #: None: the mask is a picture, or the transparency of the source.
@@ -36,6 +37,8 @@ class Wanted:
     reference_strength: float | None
     control_type: ControlType | None
     control_strength: float
+    #: As the job says, else as the attempt before, else as this worker is set.
+    tier: Tier
 
     @classmethod
     def of(cls, job: Claimed, card: ModelCard) -> Wanted:
@@ -43,6 +46,7 @@ class Wanted:
         shapes = None if job.mask_shapes is None else _understood(MaskShapes, job.mask_shapes)
         kind = _control_type(job.control_type)
         _check_guides(job, kind, card)
+        tier = _tier(job.tier, card)
         by_default = None if card.reference is None else card.reference.strength
         binding = 0.0 if card.control is None else card.control.strength
         return cls(
@@ -51,11 +55,12 @@ class Wanted:
             by_default if job.reference_strength is None else job.reference_strength,
             kind,
             binding if job.control_strength is None else job.control_strength,
+            tier,
         )
 
     def described(self, job: Claimed) -> dict[str, Any]:
-        """What guided the edit, beside the parameters, as it is recorded with the attempt."""
-        said: dict[str, Any] = {}
+        """What guided the edit and was left out of it, beside the parameters, as it is recorded with the attempt."""
+        said: dict[str, Any] = {} if self.tier is Tier.EXACT else {"tier": self.tier.value}
         if job.reference_uri is not None:
             said["reference_strength"] = self.reference_strength
         if job.control_uri is not None:
@@ -81,6 +86,21 @@ def _control_type(name: str | None) -> ControlType | None:
         return ControlType(name)
     except ValueError:
         raise WorkerBehind(_NEWER.format(what=f"the control type {printable(name)}")) from None
+
+
+def _tier(name: str, card: ModelCard) -> Tier:
+    try:
+        tier = Tier(name)
+    except ValueError:
+        raise WorkerBehind(_NEWER.format(what=f"the tier {printable(name)}")) from None
+    if not offers(card, tier):
+        raise WorkerBehind(_OTHER_CARD.format(what=f"the tier {tier}", model=card.name))
+    return tier
+
+
+def offers(card: ModelCard, tier: Tier) -> bool:
+    """Whether a model runs in `tier`: every model runs in full."""
+    return tier is Tier.EXACT or tier in card.tiers
 
 
 def _check_guides(job: Claimed, kind: ControlType | None, card: ModelCard) -> None:

@@ -50,6 +50,7 @@ def _digest(spec: JobSpec, contents: dict[Path, str]) -> str:
     guides: dict[str, object] = {
         "reference_strength": _number(spec.reference_strength), "control_type": spec.control_type,
         "control_strength": _number(spec.control_strength), "outputs": None if spec.outputs == 1 else int(spec.outputs),
+        "tier": spec.tier,
         **{role: _image(image, contents) for role, image in spec.guides.items()},
     }  # fmt: skip
     if guides := {name: value for name, value in guides.items() if value is not None}:

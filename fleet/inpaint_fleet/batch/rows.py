@@ -25,10 +25,10 @@ from inpaint_fleet.batch.files import Record, read_records
 COLUMNS = (
     "id", "source", "mask", "model", "prompt", "negative_prompt", "seed", "parameters", "edit", "campaign", "tags",
     "priority", "deadline", "idempotency_key", "reference_image", "reference_strength", "control_image", "control_type",
-    "control_strength", "outputs",
+    "control_strength", "outputs", "tier",
 )  # fmt: skip
 
-_GUIDE_COLUMNS = COLUMNS[-6:]
+_GUIDE_COLUMNS = COLUMNS[-7:]
 _EDIT_COLUMNS = tuple(f"edit.{name}" for name in EditOptions.model_fields)
 log = get_logger("inpaint.fleet")
 
@@ -49,7 +49,7 @@ class Defaults:
     deadline: datetime | None = None
     #: Options of the edit; those of a row come on top.
     edit: Mapping[str, Any] = field(default_factory=dict)
-    #: Reference and control image, and the number of outputs; paths are relative to where the command runs.
+    #: Reference and control image, the number of outputs, and the tier; paths are relative to where the command runs.
     guides: Mapping[str, Any] = field(default_factory=dict)
 
 

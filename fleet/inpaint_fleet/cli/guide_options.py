@@ -1,4 +1,4 @@
-"""Pictures that guide an edit, and how many outputs it has: options of both submits.
+"""Pictures that guide an edit, how many outputs it has, and its tier: options of both submits.
 
 What is not given stays None, so that a row of a batch or the request's defaults decide. The request checks the values.
 """
@@ -10,13 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-_PANEL = "Guides and outputs"
+_PANEL = "Guides, outputs and tier"
 
 
 def _types(incomplete: str) -> Iterable[str]:
     from inpaint_core.guides import ControlType
 
     return [kind for kind in ControlType if kind.startswith(incomplete)]
+
+
+def _tiers(incomplete: str) -> Iterable[str]:
+    from inpaint_core.tiers import Tier
+
+    return [tier for tier in Tier if tier.startswith(incomplete)]
 
 
 def _option(name: str, metavar: str, help_: str, complete: Any = None) -> Any:
@@ -49,6 +55,16 @@ ControlStrength = Annotated[
 ]
 Outputs = Annotated[
     int | None, _option("--outputs", "1-8", "Variants of the edit: seed, seed + 1, and so on. Default: 1.")
+]
+
+Tier = Annotated[
+    str | None,
+    _option(
+        "--tier",
+        "exact|fast|turbo",
+        "What may be left out for speed, of the model's tiers. Default: the worker's setting, which is exact.",
+        _tiers,
+    ),
 ]
 
 

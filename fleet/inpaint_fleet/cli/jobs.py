@@ -58,8 +58,8 @@ def list_(
         console.tell("no jobs match")
     rows = [
         (
-            job.id, job.status.value, job.model, wording.moment(job.submitted_at), wording.seconds(job.total_s),
-            wording.usd(job.cost_usd), job.campaign,
+            job.id, job.status.value, wording.model(job), wording.moment(job.submitted_at),
+            wording.seconds(job.total_s), wording.usd(job.cost_usd), job.campaign,
             "" if job.status is JobStatus.SUCCEEDED else wording.why_not_done(job),
         )
         for job in jobs
@@ -80,7 +80,7 @@ def get(job_id: Id, as_json: options.Json = False) -> None:
         ("id", job.id), ("status", job.status.value),
         ("about", wording.why_not_done(job) if job.status is not JobStatus.SUCCEEDED else None),
         ("cancel requested", "yes" if job.cancel_requested and not job.status.is_final else None),
-        ("model", job.model), ("prompt", job.prompt or None), ("seed", job.seed),
+        ("model", job.model), ("tier", job.tier), ("prompt", job.prompt or None), ("seed", job.seed),
         ("parameters", ", ".join(f"{k}={v}" for k, v in job.parameters.items()) or None),
         ("campaign", job.campaign), ("tags", ", ".join(f"{k}={v}" for k, v in job.tags.items()) or None),
         ("priority", job.priority), ("deadline", wording.moment(job.deadline) or None),

@@ -59,6 +59,7 @@ def submit(
     control_type: guide_options.ControlType = None,
     control_strength: guide_options.ControlStrength = None,
     outputs: guide_options.Outputs = None,
+    tier: guide_options.Tier = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -91,7 +92,7 @@ def submit(
     )  # fmt: skip
     guides = guide_options.given(
         reference_image=reference_image, reference_strength=reference_strength, control_image=control_image,
-        control_type=control_type, control_strength=control_strength, outputs=outputs,
+        control_type=control_type, control_strength=control_strength, outputs=outputs, tier=tier,
     )  # fmt: skip
     with InpaintClient() as client:
         card = client.catalogue.card(model)

@@ -82,6 +82,7 @@ def submit_batch(
     control_type: guide_options.ControlType = None,
     control_strength: guide_options.ControlStrength = None,
     outputs: guide_options.Outputs = None,
+    tier: guide_options.Tier = None,
     output_dir: Annotated[
         Path | None,
         typer.Option(
@@ -96,8 +97,8 @@ def submit_batch(
     """Submit many edits at once.
 
     Columns are source, mask, model, prompt, negative_prompt, seed, campaign, priority, deadline, idempotency_key, id,
-    reference_image, reference_strength, control_image, control_type, control_strength, outputs, param.NAME, edit.NAME
-    and tag.NAME; paths are relative to the file. Options give what rows leave out. All rows are
+    reference_image, reference_strength, control_image, control_type, control_strength, outputs, tier, param.NAME,
+    edit.NAME and tag.NAME; paths are relative to the file. Options give what rows leave out. All rows are
     checked first, and nothing is submitted if one is wrong.
 
     Example: inpaint submit-batch jobs.csv --model opencv-telea --output-dir edited
@@ -145,6 +146,7 @@ def submit_batch(
                 control_type=control_type,
                 control_strength=control_strength,
                 outputs=outputs,
+                tier=tier,
             ),
         )
         rows = read_rows(paths, defaults, client.catalogue, masks)

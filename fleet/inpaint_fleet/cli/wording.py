@@ -70,9 +70,14 @@ def cost(job: JobView) -> str:
     return f"cost unknown: {job.cost_unknown_reason}"
 
 
+def model(job: JobView) -> str:
+    """The model, and the tier where that is not exact: flux-1-fill-dev (fast)."""
+    return job.model if job.tier in (None, "exact") else f"{job.model} ({job.tier})"
+
+
 def job_line(job: JobView) -> str:
     """One line that says how a job went."""
-    words = [str(job.id), job.status.value, job.model]
+    words = [str(job.id), job.status.value, model(job)]
     if job.total_s is not None:
         words.append(f"in {job.total_s:.2f} s" + (f" ({phases(job)})" if job.seconds else ""))
     if job.started_at is not None and job.status.is_final:

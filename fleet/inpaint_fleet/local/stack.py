@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from inpaint_core.catalogue import load_catalogue
 from inpaint_core.settings import PREFIX, Settings
+from inpaint_core.tiers import Tier
 
 from inpaint_fleet import web as web_server
 from inpaint_fleet.local.child import ChildSpec
@@ -116,11 +118,16 @@ class LocalStack:
             servers.announce({"Web": str(values["web_url"])})
         add(ChildSpec("relay", self._commands.relay, environment))
         if self._models:
-            add(*(self._worker(model, environment, settings.grace_s) for model in self._models))
+            add(*(self._worker(model, environment, servers, settings) for model in self._models))
 
-    def _worker(self, model: str, environment: dict[str, str], grace_s: float) -> ChildSpec:
+    def _worker(self, model: str, environment: dict[str, str], servers: LocalServers, settings: Settings) -> ChildSpec:
         command = (*self._commands.worker, model)
-        return ChildSpec(f"worker {model}", command, environment, grace_s=grace_s + _WORKER_MARGIN_S)
+        card = load_catalogue(settings.catalogue).get(model)
+        # One setting for workers of several models, of which one that lacks the tier would not start.
+        if card is not None and settings.tier is not Tier.EXACT and settings.tier not in card.tiers:
+            servers.log.say(f"{model} has no tier {settings.tier}: its worker runs in exact what names none")
+            environment = environment | {PREFIX + "TIER": Tier.EXACT.value}
+        return ChildSpec(f"worker {model}", command, environment, grace_s=settings.grace_s + _WORKER_MARGIN_S)
 
     @staticmethod
     def _stop(servers: LocalServers) -> None:
