@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 NONE = "none"
 #: Instead of an acceleration, in settings: what the card of the model says.
-AUTO = "auto"
+AUTO: Literal["auto"] = "auto"
 #: Ways to compile the network that a step calls; one of them at a time.
 COMPILING: dict[str, str] = {
     "compile": "the blocks that repeat: one of them is compiled, all are quicker",
@@ -33,8 +33,15 @@ ATTENTION: dict[str, str] = {
     "xformers": "the package xformers",
 }
 _ATTENTION = "attention="
+
+
+def attention_word(name: str) -> str:
+    """How the kernel `name` is chosen."""
+    return _ATTENTION + name
+
+
 #: Every word that a list may hold.
-WORDS: tuple[str, ...] = (*COMPILING, *_OTHERS, *(_ATTENTION + name for name in ATTENTION))
+WORDS: tuple[str, ...] = (*COMPILING, *_OTHERS, *map(attention_word, ATTENTION))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +67,8 @@ class Acceleration:
         for word in words:
             if word != NONE:
                 found = found._with(word)
-        if NONE in words and len(words) > 1:
-            raise ValueError(
-                f"holds none beside {_listed([w for w in words if w != NONE])}: leave out one or the other"
-            )
+        if NONE in words and found:
+            raise ValueError(f"holds {NONE} beside {found}: leave out one or the other")
         return found
 
     def _with(self, word: str) -> Acceleration:
@@ -72,12 +77,13 @@ class Acceleration:
                 raise ValueError(f"compiles in two ways, {self.compiling} and {word}: leave one out")
             return replace(self, compiling=word)
         if word in _OTHERS:
-            return replace(self, **{word.replace("-", "_"): True})
+            chosen: dict[str, Any] = {word.replace("-", "_"): True}
+            return replace(self, **chosen)
         name = word.removeprefix(_ATTENTION)
         if word == name or name not in ATTENTION:
             near = get_close_matches(word, WORDS, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise ValueError(f"holds {word!r}; it may hold {NONE}, or some of {_listed(WORDS)}.{hint}")
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ValueError(f"holds {word!r}{hint}; it may hold {NONE}, or some of {_listed(WORDS)}")
         if self.attention not in (None, name):
             raise ValueError(f"names two kernels of attention, {self.attention} and {name}: leave one out")
         return replace(self, attention=name)
@@ -90,7 +96,7 @@ class Acceleration:
             "fuse-qkv": self.fuse_qkv,
             "channels-last": self.channels_last,
             "half-vae": self.half_vae,
-            f"{_ATTENTION}{self.attention}": self.attention is not None,
+            attention_word(self.attention or ""): self.attention is not None,
         }
         return tuple(word for word in WORDS if chosen.get(word))
 
@@ -103,6 +109,16 @@ class Acceleration:
     def beyond(self, able: Collection[str]) -> tuple[str, ...]:
         """Those of its words that are not among `able`."""
         return tuple(word for word in self.words if word not in able)
+
+    def problem(self, able: Collection[str]) -> str | None:
+        """Why a model cannot have it that can only `able`, or None."""
+        if not (beyond := self.beyond(able)):
+            return None
+        return f"cannot have {_listed(beyond)}; it can have {_listed(able) or NONE}"
+
+    def without(self, left_out: Collection[str]) -> Acceleration:
+        """The same but for some of its words."""
+        return Acceleration.parse(",".join(self.beyond(left_out)))
 
 
 def _listed(words: Collection[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from inpaint_core.acceleration import Accelerate, Acceleration
 from inpaint_core.errors import CannotDo, ModelRetired, ParameterInvalid, PromptRequired
 from inpaint_core.families import ABILITIES, Abilities
 from inpaint_core.guides import ControlUse, ReferenceUse
@@ -117,6 +118,7 @@ class ModelCard(BaseModel):
     #: What the family needs to build this one, e.g. which cv2 algorithm.
     options: dict[str, str] = Field(default_factory=dict)
     parameters: dict[str, Parameter] = Field(default_factory=dict)
+    accelerate: Annotated[Accelerate, Field(description="What INPAINT_ACCELERATE=auto means for it")] = Acceleration()
 
     @field_validator("serve_by")
     @classmethod
@@ -183,6 +185,24 @@ class ModelCard(BaseModel):
             if lacking:
                 raise ValueError(f"{tier} cannot have a {lacking[0]}: the family {family} has none.")
         return value
+
+    @field_validator("accelerate")
+    @classmethod
+    def _is_possible(cls, value: Acceleration, info: ValidationInfo) -> Acceleration:
+        family, able = _abilities(info)
+        if able is None:
+            return value
+        options, quantised = info.data.get("options") or {}, info.data.get("quantisation") is not None
+        problem = value.problem(able.accelerations_of(options.get("class"), quantised=quantised))
+        if problem:
+            raise ValueError(f"{problem} (family {family})")
+        return value
+
+    @property
+    def accelerations(self) -> tuple[str, ...]:
+        """What makes it quicker: the words that `accelerate` and `INPAINT_ACCELERATE` may hold for it."""
+        able = ABILITIES.get(self.family, Abilities())
+        return able.accelerations_of(self.options.get("class"), quantised=self.quantisation is not None)
 
     @property
     def served(self) -> bool:

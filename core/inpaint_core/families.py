@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from inpaint_core.acceleration import ATTENTION, attention_word
+
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
@@ -17,7 +19,26 @@ class Abilities:
     reference_strength: bool = True
     #: What its quicker tiers may consist of, by the names of `TierUse`'s fields.
     tiers: tuple[str, ...] = ()
+    #: What makes it quicker without another picture: words of `Acceleration`.
+    accelerations: tuple[str, ...] = ()
+    #: Values of the option `class` whose autoencoder computes in float32, which `half-vae` changes.
+    upcasting: tuple[str, ...] = ()
 
+    def accelerations_of(self, kind: str | None, *, quantised: bool) -> tuple[str, ...]:
+        """Those of a card whose option `class` is `kind`."""
+        left_out = {
+            "fuse-qkv": quantised,  # weights of fewer bits cannot be put side by side
+            "half-vae": kind not in self.upcasting,
+        }
+        return tuple(word for word in self.accelerations if not left_out.get(word))
+
+
+_COMPILED = ("compile", "compile-whole")
+#: A graph is made for each shape of what a step sees. That must be few: not where every prompt has another length.
+_GRAPHS = (*_COMPILED, "cuda-graphs")
+_KERNELS = tuple(attention_word(name) for name in ATTENTION)
+#: Those that take a mask: texts of different lengths are computed side by side.
+_MASKED_KERNELS = tuple(attention_word(name) for name in ("native", "cudnn", "efficient"))
 
 ABILITIES: Mapping[str, Abilities] = {
     "opencv": Abilities(),
@@ -25,17 +46,45 @@ ABILITIES: Mapping[str, Abilities] = {
         negative_prompt=True,
         guides={"reference": ("ip_adapter", "image_encoder"), "control": ("control",)},
         tiers=("guidance_until",),
+        accelerations=(*_GRAPHS, "fuse-qkv", "channels-last", "half-vae"),
+        upcasting=("StableDiffusionXLInpaintPipeline",),
     ),
-    "sd3-controlnet": Abilities(negative_prompt=True, tiers=("step_cache", "guidance_until")),
-    "kandinsky": Abilities(negative_prompt=True, guides={"reference": ()}, tiers=("guidance_until",)),
-    "flux-fill": Abilities(guides={"reference": ("redux",), "control": ("union",)}, tiers=("step_cache",)),
+    "sd3-controlnet": Abilities(
+        negative_prompt=True,
+        tiers=("step_cache", "guidance_until"),
+        accelerations=(*_GRAPHS, "fuse-qkv", "channels-last"),
+    ),
+    "kandinsky": Abilities(
+        negative_prompt=True,
+        guides={"reference": ()},
+        tiers=("guidance_until",),
+        accelerations=("compile-whole", "cuda-graphs", "channels-last"),
+    ),
+    "flux-fill": Abilities(
+        guides={"reference": ("redux",), "control": ("union",)},
+        tiers=("step_cache",),
+        accelerations=(*_GRAPHS, "fuse-qkv", "channels-last", *_KERNELS),
+    ),
     "flux-controlnet": Abilities(
         negative_prompt=True,
         guides={"reference": ("ip_adapter", "image_encoder"), "control": ("union",)},
-        tiers=("step_cache",),
+        tiers=("step_cache", "guidance_until"),
+        accelerations=(*_GRAPHS, "fuse-qkv", "channels-last", *_KERNELS),
     ),
-    "flux-2-klein": Abilities(guides={"reference": ()}, reference_strength=False),
-    "z-image": Abilities(negative_prompt=True, guides={"control": ()}),
-    "qwen-image": Abilities(negative_prompt=True, tiers=("step_cache",)),
+    "flux-2-klein": Abilities(
+        guides={"reference": ()},
+        reference_strength=False,
+        accelerations=(*_COMPILED, "fuse-qkv", "channels-last", *_KERNELS),
+    ),
+    "z-image": Abilities(
+        negative_prompt=True,
+        guides={"control": ()},
+        accelerations=(*_COMPILED, "channels-last", *_MASKED_KERNELS),
+    ),
+    "qwen-image": Abilities(
+        negative_prompt=True,
+        tiers=("step_cache", "guidance_until"),
+        accelerations=(*_COMPILED, *_MASKED_KERNELS),
+    ),
     "openai": Abilities(),
 }

@@ -96,7 +96,8 @@ class Settings(BaseSettings):
     )
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="What diffusion models run on; auto: a GPU")
     accelerate: Annotated[AccelerateOrAuto, NoDecode] = Field(
-        AUTO, description="What makes diffusion models quicker, separated by commas; auto: what the model's card says"
+        default=AUTO,
+        description="What makes diffusion models quicker, separated by commas; auto: what the model's card says",
     )
     compile_cache: Path | None = Field(
         None, description="Folder that keeps what was compiled, so that a restarted worker need not compile again"
