@@ -62,6 +62,23 @@ class Edit:
     save_memory: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How often a run asked the network of its steps, in pictures: with guidance, a step asks for two."""
+
+    #: As in full.
+    passes: int
+    #: Those that were computed from the first block to the last.
+    computed: int
+
+    def __add__(self, other: Work) -> Work:
+        return Work(self.passes + other.passes, self.computed + other.computed)
+
+    def described(self) -> dict[str, int]:
+        """As it is recorded with an attempt, beside its parameters."""
+        return {"network_passes": self.passes, "network_passes_computed": self.computed}
+
+
 class Pipeline(Protocol):
     """A model in memory. One thread calls it at a time."""
 
@@ -82,3 +99,9 @@ class Pipeline(Protocol):
         Other pixels may differ from the source: they are measured, and the source's own are put back.
         May raise `GpuOutOfMemory`, `GpuContextBroken`, a `RequestError`, and whatever `on_step` raises.
         """
+
+
+def work_of(pipeline: Pipeline) -> Work | None:
+    """What the last run of `pipeline` came to, if its tier allows to leave something out."""
+    work: Work | None = getattr(pipeline, "work", None)
+    return work

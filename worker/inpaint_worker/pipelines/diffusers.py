@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -14,20 +15,24 @@ from inpaint_core.edit import Detail
 from inpaint_core.errors import OperatorError, WeightsGated, WeightsMissing
 from inpaint_core.log import get_logger
 from inpaint_core.settings import Settings
+from inpaint_core.tiers import Tier
 from PIL import Image
 
 from inpaint_worker.arrays import Pixels
 from inpaint_worker.geometry.buckets import shapes
-from inpaint_worker.pipelines.base import Edit, StepCallback
+from inpaint_worker.pipelines.base import Edit, StepCallback, Work
 from inpaint_worker.pipelines.prompts import remember_prompts
 from inpaint_worker.pipelines.runtime import Runtime, choose_runtime, generator, gpu_errors
 from inpaint_worker.pipelines.savers import Savers
+from inpaint_worker.pipelines.tier_run import TierRun
 from inpaint_worker.pipelines.weights import Located, locate, read_ahead
 
 #: What guides an edit beside its prompt, as `Edit` calls it.
 Guide = Literal["reference", "control"]
 _WARM_PROMPT = "a chair"
 _MOST_SHAPES = 64
+#: What diffusers calls after each step.
+_CALLBACK = "callback_on_step_end"
 log = get_logger("inpaint.worker")
 
 
@@ -45,6 +50,8 @@ class DiffusersPipeline(ABC):
         self._guides: set[Guide] = set()
         self._without: dict[Guide, OperatorError] = {}
         self._is_warm = False
+        #: Of the last run; None if nothing was to be left out.
+        self.work: Work | None = None
 
     @abstractmethod
     def assemble(self, runtime: Runtime) -> Any:
@@ -186,14 +193,15 @@ class DiffusersPipeline(ABC):
             pipe = self.called(edit)
             on_step(0, total)
             try:
-                result = pipe(
-                    **self.arguments(edit, image, mask),
-                    **self.callbacks(edit, on_step),
-                    height=height,
-                    width=width,
-                    generator=generator(edit.seed),
-                    output_type="pil",
-                )
+                with self._in_tier(edit, self.callbacks(edit, on_step)) as callbacks:
+                    result = pipe(
+                        **self.arguments(edit, image, mask),
+                        **callbacks,
+                        height=height,
+                        width=width,
+                        generator=generator(edit.seed),
+                        output_type="pil",
+                    )
             except BaseException:
                 # An offloaded pipeline does this at the end of a call. Without, the part that worked last stays on the
                 # GPU, and the next job's text encoders find no room beside it.
@@ -201,6 +209,18 @@ class DiffusersPipeline(ABC):
                 raise
         painted: Image.Image = result.images[0]
         return np.asarray(painted.convert("RGB"), np.uint8)
+
+    @contextlib.contextmanager
+    def _in_tier(self, edit: Edit, callbacks: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """While this lasts, the networks leave out what the edit's tier allows; `callbacks` as they are then needed."""
+        self.work = None
+        if edit.tier is Tier.EXACT:
+            yield callbacks
+            return
+        run = TierRun(self.pipe, self.card.tiers[edit.tier], self.denoising_steps(edit))
+        with run.entered():
+            yield {**callbacks, _CALLBACK: run.counting(callbacks[_CALLBACK])}
+        self.work = run.work
 
     @property
     def _tiles(self) -> bool:
@@ -221,9 +241,13 @@ class DiffusersPipeline(ABC):
         """How many steps it will take in all."""
         return int(edit.parameters.get("steps", 1))
 
+    def denoising_steps(self, edit: Edit) -> int:
+        """How many of them ask the network that a tier spares."""
+        return self.steps(edit)
+
     def callbacks(self, edit: Edit, on_step: StepCallback) -> dict[str, Any]:
         """How the pipeline tells of its steps. To stop it, `on_step` raises: the next run is then as if nothing was."""
-        return {"callback_on_step_end": counted(on_step, self.steps(edit))}
+        return {_CALLBACK: counted(on_step, self.steps(edit))}
 
 
 def counted(on_step: StepCallback, total: int, before: int = 0) -> Callable[..., dict[str, Any]]:

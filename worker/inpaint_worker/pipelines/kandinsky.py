@@ -62,6 +62,10 @@ class Kandinsky(DiffusersPipeline):
         """Those of the prior and of the decoder."""
         return int(edit.parameters["prior_steps"]) + int(edit.parameters["steps"])
 
+    def denoising_steps(self, edit: Edit) -> int:
+        """Those of the decoder. The prior has a network of its own, which no tier spares."""
+        return int(edit.parameters["steps"])
+
     def callbacks(self, edit: Edit, on_step: StepCallback) -> dict[str, Any]:
         """Both parts tell of their steps, the decoder after the prior."""
         before, total = int(edit.parameters["prior_steps"]), self.steps(edit)
