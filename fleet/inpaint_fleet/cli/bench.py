@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inpaint_fleet.cli import bench_datasets, bench_report, bench_run, bench_web, chaos
+from inpaint_fleet.cli import bench_datasets, bench_gpu, bench_report, bench_run, bench_web, chaos
 
 app = typer.Typer(no_args_is_help=True, help="Compare models on datasets; measure the fleet, and break it on purpose.")
 app.command("import")(bench_datasets.import_)
@@ -24,6 +24,7 @@ app.command("chaos")(chaos.chaos)
 app.command("plain-celery")(chaos.plain_celery)
 app.command("soak")(chaos.soak)
 app.command("web")(bench_web.web)
+app.command("gpu")(bench_gpu.gpu)
 
 
 @app.command("queue")

@@ -1,0 +1,134 @@
+"""Jobs per hour of a whole worker, from submit to stored, against what its pipeline would make alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from inpaint_core.catalogue import Catalogue
+from inpaint_core.ids import new_id
+from inpaint_core.settings import Settings, as_environment
+from inpaint_core.tiers import Tier
+from inpaint_producer import InpaintClient, JobSpec
+from sqlalchemy import text
+
+from inpaint_benchmark.gpu.child import Request
+from inpaint_benchmark.gpu.children import Ending, run_child
+from inpaint_benchmark.gpu.jobs import whole_picture
+from inpaint_benchmark.gpu.modes import Mode
+
+_LOOK_S = 0.5
+#: Of the campaign: how many jobs ended how; of the attempts: when the first and the last ended, and their device time.
+_ENDED = "SELECT status, count(*) FROM job WHERE campaign = :campaign GROUP BY status"
+_TIMES = """
+SELECT count(*) AS jobs, extract(epoch FROM max(a.finished_at) - min(a.finished_at)) AS span_s,
+       sum(a.inference_s) AS device_s, (array_agg(a.inference_s ORDER BY a.finished_at))[1] AS first_s
+FROM attempt a JOIN job j ON j.id = a.job_id WHERE j.campaign = :campaign AND j.status = 'succeeded'
+"""
+
+
+def measure_throughput(
+    request: Request, servers: Settings, told: Callable[[str], None], log: Path, timeout_s: float | None
+) -> Ending:
+    """Queue as many jobs as the order says, and have a worker make them; `servers`: migrated, with no other jobs."""
+    campaign = f"throughput-{new_id()}"
+    settings = request.settings()
+    card = request.card(settings)
+    with InpaintClient(servers, catalogue=Catalogue({card.name: card})) as client:
+        told("submitting")
+        list(client.submit_many(_specs(request, campaign)))
+        over = threading.Event()
+        watching: list[threading.Thread] = []
+
+        def watch(pid: int) -> None:
+            arguments = (client, campaign, request.order.repeats, pid, over, told)
+            thread = threading.Thread(target=_end_when_done, args=arguments, daemon=True)
+            watching.append(thread)
+            thread.start()
+
+        module = "inpaint_benchmark.gpu.worker_process"
+        variables = as_environment(servers)
+        try:
+            ending = run_child(
+                request, told, log, timeout_s=timeout_s, module=module, variables=variables, started=watch
+            )
+        finally:
+            over.set()
+            for thread in watching:
+                thread.join()
+        ending.found |= {"painted": _painted(client, campaign)}
+        ending.found |= _figures(client, campaign, ending.found)
+    if ending.failed is None and ending.found.get("jobs") != request.order.repeats:
+        ending.failed = f"Only {ending.found.get('jobs', 0)} of {request.order.repeats} jobs succeeded; see {log}."
+    return ending
+
+
+def _specs(request: Request, campaign: str) -> list[JobSpec]:
+    order = request.order
+    tier = Mode.parse(order.mode).tier
+    asked: dict[str, Any] = {} if tier is Tier.EXACT else {"tier": tier}
+    parameters = {} if order.steps is None else {"steps": order.steps}
+    pictures = [whole_picture(order.width, order.height, number) for number in range(order.repeats)]
+    return [
+        JobSpec(
+            each.source,
+            each.mask,
+            order.model,
+            each.prompt,
+            seed=each.seed,
+            parameters=parameters,
+            campaign=campaign,
+            edit=each.edit,
+            **asked,
+        )
+        for each in pictures
+    ]
+
+
+def _end_when_done(
+    client: InpaintClient, campaign: str, jobs: int, pid: int, over: threading.Event, told: Callable[[str], None]
+) -> None:
+    """Stop the worker when all jobs have ended."""
+    before = 0
+    while not over.wait(_LOOK_S):
+        with client.database.read() as connection:
+            ended = {row[0]: int(row[1]) for row in connection.execute(text(_ENDED), {"campaign": campaign})}
+        done = sum(count for status, count in ended.items() if status not in ("queued", "running"))
+        if done != before:
+            told(f"{done} of {jobs} jobs")
+            before = done
+        if done >= jobs:
+            os.kill(pid, signal.SIGTERM)
+            return
+
+
+def _painted(client: InpaintClient, campaign: str) -> list[tuple[int, int]]:
+    statement = "SELECT a.windows FROM attempt a JOIN job j ON j.id = a.job_id WHERE j.campaign = :campaign LIMIT 1"
+    with client.database.read() as connection:
+        windows = connection.execute(text(statement), {"campaign": campaign}).scalar() or []
+    return [(int(window["size"][0]), int(window["size"][1])) for window in windows]
+
+
+def _figures(client: InpaintClient, campaign: str, found: dict[str, Any]) -> dict[str, Any]:
+    """From the ends that Postgres holds: the first job only starts the clock."""
+    with client.database.read() as connection:
+        row = connection.execute(text(_TIMES), {"campaign": campaign}).mappings().one()
+    jobs = int(row["jobs"])
+    if jobs < 2 or "bare_s" not in found:
+        return {"jobs": jobs}
+    span_s = float(row["span_s"])
+    job_s = span_s / (jobs - 1)
+    bare = [found[name] for name in ("bare_s", "bare_after_s") if name in found]
+    bare_s = sum(bare) / len(bare)
+    return {
+        "jobs": jobs,
+        "job_s": job_s,
+        "jobs_per_hour": 3600 / job_s,
+        "bare_per_hour": 3600 / bare_s,
+        "share": bare_s / job_s,
+        "busy": (float(row["device_s"]) - float(row["first_s"])) / span_s,
+    }
