@@ -1,4 +1,4 @@
-"""How far a session is, item by item, and how long an item has been looked at: what the rating page goes by."""
+"""How far a session is, item by item, and how long each was looked at: what the rating page goes by."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ItemState:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """An item that somebody is about to rate. `seconds`: since it was first shown; None: never yet."""
+    """An item that somebody is about to rate. `seconds`: for which it was before them; None: never yet."""
 
     item_id: UUID
     seconds: float | None
@@ -54,13 +54,43 @@ def median_pace_s(connection: Connection, session_id: UUID) -> float | None:
 
 
 def look_at(connection: Connection, rater_id: UUID, session_id: UUID, position: int) -> Look | None:
-    """The item at a position of a session of this rater, and how long it has been there to be seen."""
+    """The item at a position of a session of this rater, and how long it was the one that they had open."""
     row = connection.execute(
         text("""
-        SELECT i.id AS item_id, extract(epoch FROM now() - i.shown_at)::float8 AS seconds, s.min_dwell_s,
+        SELECT i.id AS item_id, s.min_dwell_s,
+               CASE WHEN i.shown_at IS NOT NULL
+                    THEN i.looked_s + coalesce(extract(epoch FROM clock_timestamp() - i.opened_at)::float8, 0)
+               END AS seconds,
                EXISTS (SELECT FROM rating r WHERE r.item_id = i.id) AS has_stars
           FROM rating_session s JOIN rating_item i ON i.session_id = s.id
          WHERE s.id = :session_id AND s.rater_id = :rater_id AND i.position = :position"""),
         {"session_id": session_id, "rater_id": rater_id, "position": position},
     ).one_or_none()
     return None if row is None else Look(**row._mapping)
+
+
+def open_item(connection: Connection, rater_id: UUID, item_id: UUID) -> None:
+    """Note that a rater has an item before them from now on, and no other: nobody looks at two at once.
+
+    So the seconds of all items of a rater add up to no more than the clock's, in however many pages they are open.
+    """
+    values = {"rater_id": rater_id, "item_id": item_id}
+    if connection.execute(text("SELECT opened_at FROM rating_item WHERE id = :item_id"), values).scalar() is not None:
+        return
+    # Two pages of one rater take turns.
+    connection.execute(text("SELECT 1 FROM rater WHERE id = :rater_id FOR NO KEY UPDATE"), values)
+    connection.execute(
+        text("""
+        UPDATE rating_item i
+           SET looked_s = i.looked_s + greatest(extract(epoch FROM clock_timestamp() - i.opened_at)::float8, 0),
+               opened_at = NULL
+          FROM rating_session s
+         WHERE s.id = i.session_id AND s.rater_id = :rater_id AND i.opened_at IS NOT NULL AND i.id <> :item_id"""),
+        values,
+    )
+    connection.execute(
+        text("""
+        UPDATE rating_item SET shown_at = coalesce(shown_at, now()), opened_at = coalesce(opened_at, clock_timestamp())
+         WHERE id = :item_id"""),
+        values,
+    )

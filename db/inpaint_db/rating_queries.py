@@ -16,11 +16,14 @@ from uuid import UUID
 from inpaint_core.errors import IdempotencyConflict, InvalidRequest
 from sqlalchemy import Connection, text
 
+from inpaint_db.rating_pace import open_item
 from inpaint_db.rating_pictures import Picture, pictures_of
 from inpaint_db.rating_sessions import lock_session
 from inpaint_db.rubrics import CriterionRow, find_rubric
 
 MAX_TEXT = 2_000
+#: Ten years: longer than any session, and no more than an interval holds.
+_LONGEST_WAIT_S = 315_576_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Undone:
 
 _ITEM = text("""
 SELECT i.id, i.session_id, i.position, i.kind, i.purpose, i.damage_seed, i.sample_id, i.trial_ids, i.job_id,
-       i.shown_at, s.rubric_id, s.min_dwell_s, s.finished_at IS NOT NULL AS finished,
+       s.rubric_id, s.min_dwell_s, s.finished_at IS NOT NULL AS finished,
        (SELECT count(*) FROM rating_item n WHERE n.session_id = s.id) AS items
   FROM rating_item i JOIN rating_session s ON s.id = i.session_id
  WHERE s.id = :session_id AND s.rater_id = :rater_id AND i.position = :position
@@ -86,7 +89,7 @@ SELECT i.id, i.session_id, i.position, i.kind, i.purpose, i.damage_seed, i.sampl
 def show_item(
     connection: Connection, rater_id: UUID, session_id: UUID, position: int, *, bucket: str, note: bool = True
 ) -> ItemView:
-    """The item at a position, from 1. `note`: note when it was first shown; without it nothing is written.
+    """The item at a position, from 1. `note`: it is before the rater from now on; without it nothing is written.
 
     `bucket`: where pictures of samples lie. `InvalidRequest` (`field` "item") if there is none, or the session is
     another's.
@@ -97,10 +100,8 @@ def show_item(
     item = connection.execute(_ITEM, values).one_or_none()
     if item is None:
         raise _no_such_item()
-    if note and item.shown_at is None:
-        connection.execute(
-            text("UPDATE rating_item SET shown_at = now() WHERE id = :id AND shown_at IS NULL"), {"id": item.id}
-        )
+    if note:
+        open_item(connection, rater_id, item.id)
     progress = connection.execute(
         text("SELECT skipped, flagged FROM rating_progress WHERE item_id = :id"), {"id": item.id}
     ).one()
@@ -123,13 +124,17 @@ def save_rating(
     criterion: str,
     stars: int,
     duration_s: float | None = None,
+    measured_s: float | None = None,
+    waited_s: float = 0.0,
     ui_version: str = "",
 ) -> SavedRating:
     """Save stars under an id that the client chose. The same again returns what is there, even when finished.
 
-    A later rating of the item and criterion replaces an earlier one, from whichever page it comes. Refused with
+    Of several ratings of an item and criterion the one that was given last counts, from whichever page it comes:
+    `waited_s` seconds before it arrives here, which are no more than the session is old. `measured_s`: for how many
+    seconds the item was looked at, as far as this side knows (see `look_at`). Refused with
     `InvalidRequest`, whose `field` is "item" (not there, or another's), "criterion", "stars" (not 0 to 4),
-    "duration_s", "ui_version" or "session" (finished); with `IdempotencyConflict` if the id stands for another rating.
+    "duration_s", "waited_s", "ui_version" or "session" (finished); with `IdempotencyConflict` if the id stands for another rating.
     """
     session = _session_of(connection, rater_id, item_id)
     there = connection.execute(text("SELECT * FROM rating WHERE id = :id"), {"id": rating_id}).one_or_none()
@@ -146,15 +151,22 @@ def save_rating(
         raise InvalidRequest(f"stars is {stars!r}; it must be 0, 1, 2, 3 or 4.", field="stars")
     if duration_s is not None and not (math.isfinite(duration_s) and duration_s >= 0):
         raise InvalidRequest(f"duration_s is {duration_s}; it must be seconds from 0.", field="duration_s")
+    if not (math.isfinite(waited_s) and waited_s >= 0):
+        raise InvalidRequest(f"waited_s is {waited_s}; it must be seconds from 0.", field="waited_s")
     row = connection.execute(
         text("""
-        INSERT INTO rating (id, item_id, criterion, stars, supersedes, duration_s, ui_version)
-        VALUES (:id, :item_id, :criterion, :stars,
-                (SELECT c.id FROM current_rating c WHERE c.item_id = :item_id AND c.criterion = :criterion),
-                :duration_s, :ui_version)
+        INSERT INTO rating (id, item_id, criterion, stars, supersedes, duration_s, measured_s, waited_s, ui_version)
+        SELECT :id, :item_id, :criterion, :stars,
+               (SELECT c.id FROM current_rating c
+                 WHERE c.item_id = :item_id AND c.criterion = :criterion AND c.given_at <= now() - w.waited),
+               :duration_s, :measured_s, extract(epoch FROM w.waited)::float8, :ui_version
+          FROM rating_session s
+         CROSS JOIN LATERAL (SELECT least(make_interval(secs => :waited_s), now() - s.created_at) AS waited) w
+         WHERE s.id = :session_id
         RETURNING *"""),
         {
             "id": rating_id, "item_id": item_id, "criterion": criterion, "stars": stars, "duration_s": duration_s,
+            "measured_s": measured_s, "waited_s": min(waited_s, _LONGEST_WAIT_S), "session_id": session.id,
             "ui_version": _storable(ui_version, "ui_version"),
         },
     ).one()  # fmt: skip
@@ -186,7 +198,7 @@ def save_event(
 _NEWEST = text("""
 SELECT r.id FROM rating r JOIN rating_item i ON i.id = r.item_id
  WHERE i.session_id = :session_id AND NOT EXISTS (SELECT FROM rating_event e WHERE e.rating_id = r.id)
- ORDER BY r.number DESC LIMIT 1
+ ORDER BY r.created_at - r.waited_s * interval '1 second' DESC, r.number DESC LIMIT 1
 """)
 _UNDONE = text("""
 SELECT r.id AS rating_id, r.item_id, i.position, r.criterion, r.stars,
@@ -197,7 +209,7 @@ SELECT r.id AS rating_id, r.item_id, i.position, r.criterion, r.stars,
 
 
 def undo(connection: Connection, rater_id: UUID, *, event_id: UUID, session_id: UUID) -> Undone:
-    """Take back the newest rating of a session that was not taken back; the one before it counts again.
+    """Take back the rating of a session that was given last and not taken back; the one before it counts again.
 
     The same id again takes nothing more back. `InvalidRequest` (`field` "session"): not there, another's, finished, or
     nothing is left to be taken back.

@@ -1,7 +1,7 @@
 """Stars that people give: who rates, by which words, what is shown in which order, and what was said of it.
 
 Nothing that was said is ever changed: a correction is a new rating, and taking one back is an event. The rating that
-counts is the newest one of an item and a criterion that was not taken back.
+counts is the one of an item and a criterion that was given last, whenever it arrived, and was not taken back.
 """
 
 from __future__ import annotations
@@ -131,6 +131,8 @@ class RatingItem(Base):
     trial_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), doc="In the order of their numbers")
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("job.id"), doc="Of an output; NULL: an imported result")
     shown_at: Mapped[datetime | None] = mapped_column(doc="When it was first asked for")
+    opened_at: Mapped[datetime | None] = mapped_column(doc="Since when it is the one that its rater has before them")
+    looked_s: Mapped[float] = mapped_column(server_default="0", doc="Seconds for which it was, before that")
 
     __table_args__ = (
         UniqueConstraint("session_id", "position"),
@@ -139,6 +141,7 @@ class RatingItem(Base):
         CheckConstraint("purpose IN ('real', 'repeat', 'untouched', 'damaged')", name="purpose_known"),
         CheckConstraint("(purpose = 'repeat') = (repeat_of IS NOT NULL)", name="repeat_of_something"),
         CheckConstraint("(purpose = 'damaged') = (damage_seed IS NOT NULL)", name="damaged_by_seed"),
+        CheckConstraint("looked_s >= 0 AND looked_s < 'Infinity'", name="looked_finite"),
         CheckConstraint(
             "CASE kind WHEN 'output' THEN cardinality(trial_ids) <= 1 AND (job_id IS NOT NULL OR trial_ids <> '{}')"
             " WHEN 'trials' THEN sample_id IS NOT NULL AND trial_ids <> '{}' AND job_id IS NULL"
@@ -146,6 +149,7 @@ class RatingItem(Base):
             name="kind_has_what_it_shows",
         ),
         Index("ix_rating_item_run", "run_id", "model", postgresql_where=text("run_id IS NOT NULL")),
+        Index("ix_rating_item_open", "session_id", postgresql_where=text("opened_at IS NOT NULL")),
         # So that cleaning finds out quickly that a job was put before somebody.
         Index("ix_rating_item_job", "job_id", postgresql_where=text("job_id IS NOT NULL")),
     )
@@ -160,15 +164,21 @@ class Rating(Base):
     item_id: Mapped[UUID] = mapped_column(ForeignKey("rating_item.id"))
     criterion: Mapped[str]
     stars: Mapped[int]
-    number: Mapped[int] = mapped_column(BigInteger, Identity(always=True), doc="Order of arrival; the highest counts")
+    number: Mapped[int] = mapped_column(BigInteger, Identity(always=True), doc="Order of arrival")
     supersedes: Mapped[UUID | None] = mapped_column(ForeignKey("rating.id"), doc="The one that counted until then")
     duration_s: Mapped[float | None] = mapped_column(doc="Seconds from showing to giving; NULL: not known")
+    measured_s: Mapped[float | None] = mapped_column(doc="The same until arrival, by the server's clock")
+    waited_s: Mapped[float] = mapped_column(
+        server_default="0", doc="Seconds from giving to arrival, while a page had no connection"
+    )
     ui_version: Mapped[str] = mapped_column(doc="Which page, or which import, it came through")
     created_at: Mapped[Now]
 
     __table_args__ = (
         CheckConstraint("stars BETWEEN 0 AND 4", name="zero_to_four"),
         CheckConstraint("duration_s >= 0 AND duration_s < 'Infinity'", name="duration_finite"),
+        CheckConstraint("measured_s >= 0 AND measured_s < 'Infinity'", name="measured_finite"),
+        CheckConstraint("waited_s >= 0 AND waited_s < 'Infinity'", name="waited_finite"),
         Index("ix_rating_item_criterion", "item_id", "criterion", "number", unique=True),
     )
 

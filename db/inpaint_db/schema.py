@@ -8,6 +8,7 @@ from inpaint_db.measures import Measure, Metric
 from inpaint_db.outputs import Image, Output
 from inpaint_db.ratings import Criterion, Rater, Rating, RatingEvent, RatingItem, RatingSession, Rubric
 from inpaint_db.runs import ModelVersion, Published, Run, Trial
+from inpaint_db.web_keys import WebKey
 
 metadata = Base.metadata
 
@@ -36,6 +37,7 @@ __all__ = [
     "Run",
     "Sample",
     "Trial",
+    "WebKey",
     "Worker",
     "metadata",
 ]

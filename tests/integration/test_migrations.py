@@ -22,6 +22,7 @@ from inpaint_db.prices import set_hourly
 from inpaint_db.schema import metadata
 from inpaint_db.session import Database
 from inpaint_db.views import VIEWS
+from inpaint_db.web_keys import web_key
 from outages import closed_port
 from pydantic import SecretStr
 from sqlalchemy import Connection, inspect, text
@@ -52,6 +53,7 @@ def fill(connection: Connection) -> None:
     finish(connection, claimed, JobStatus.SUCCEEDED, AttemptReport({"inference_s": 1.0}), [make_output(claimed)])
     make_trial(connection, job_id)
     make_rating(connection)
+    web_key(connection)
 
 
 # --- up and down ------------------------------------------------------------------------------------------------------
