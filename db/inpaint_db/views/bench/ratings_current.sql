@@ -4,7 +4,9 @@ SELECT i.run_id, n.name AS run, i.model, i.sample_id, m.name AS sample, t.number
        i.kind, i.purpose, r.criterion, r.stars, p.id AS rater_id, p.name AS rater, p.kind = 'imported' AS imported,
        u.name AS rubric, u.version AS rubric_version, s.id AS session_id, s.name AS session,
        s.finished_at IS NOT NULL AS finished, i.id AS item_id, r.id AS rating_id, r.number, r.duration_s,
-       r.duration_s < s.min_dwell_s AS hasty,
+       -- As forgiving as the page, by a quarter of a second. Corrections are quick with good reason.
+       (SELECT coalesce(f.measured_s, f.duration_s) FROM rating f WHERE f.item_id = r.item_id ORDER BY f.number LIMIT 1)
+         < s.min_dwell_s - 0.25 AS hasty,
        (SELECT count(*) FROM rating e WHERE e.item_id = r.item_id AND e.criterion = r.criterion) AS times_given,
        g.skipped, g.flagged, coalesce(c.checks, 0) AS rater_checks, coalesce(c.failed, 0) AS rater_checks_failed,
        r.created_at
@@ -45,10 +47,10 @@ COMMENT ON COLUMN bench.ratings_current.item_id IS 'Id of the item that was rate
 COMMENT ON COLUMN bench.ratings_current.rating_id IS 'Id of the rating that counts.';
 COMMENT ON COLUMN bench.ratings_current.number IS 'Order of arrival.';
 COMMENT ON COLUMN bench.ratings_current.duration_s IS 'Seconds from showing to giving; NULL: not known.';
-COMMENT ON COLUMN bench.ratings_current.hasty IS 'True: given sooner than the session asks one to look; NULL: duration_s is not known.';
+COMMENT ON COLUMN bench.ratings_current.hasty IS 'True: the item''s first stars came sooner than the session asks one to look, by the server''s clock where it measured; NULL: not known.';
 COMMENT ON COLUMN bench.ratings_current.times_given IS 'How often stars were given for it, corrections and what was taken back included.';
 COMMENT ON COLUMN bench.ratings_current.skipped IS 'Whether the rater has skipped the item, before or after giving these stars.';
 COMMENT ON COLUMN bench.ratings_current.flagged IS 'Whether the rater has said that something is wrong with the item.';
 COMMENT ON COLUMN bench.ratings_current.rater_checks IS 'How many checks the rater has rated, in all sessions.';
 COMMENT ON COLUMN bench.ratings_current.rater_checks_failed IS 'How many of those were failed.';
-COMMENT ON COLUMN bench.ratings_current.created_at IS 'When the stars were given; of imported ones, when they were imported.';
+COMMENT ON COLUMN bench.ratings_current.created_at IS 'When the stars arrived; of imported ones, when they were imported.';
