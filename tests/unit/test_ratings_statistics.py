@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 from inpaint_benchmark.ratings.scores import Score, Undefined
-from inpaint_benchmark.ratings.statistics import compare
+from inpaint_benchmark.ratings.statistics import ONE_RATER, compare
 from inpaint_benchmark.ratings.statistics_agreement import Alpha, Level, agreement, alpha
 from inpaint_benchmark.ratings.statistics_preference import preferences
-from inpaint_benchmark.ratings.statistics_variance import split_variance
+from inpaint_benchmark.ratings.statistics_variance import MAX_RATINGS, split_variance
+from scipy.special import stdtrit
 
 N = None
 #: Krippendorff 2011, section C to E: twelve units, observers A to D, * missing.
@@ -100,13 +101,49 @@ def test_a_mean_is_over_units_then_raters_then_samples() -> None:
     assert (mean.samples, mean.raters, mean.ratings) == (2, 2, 4)
 
 
-def test_an_interval_of_one_rater_is_that_of_the_samples() -> None:
-    # 0 or 4 with the same chance in 16 samples: the mean of a draw is binomial.
+def test_an_interval_of_one_rater_is_that_of_the_samples_and_says_so() -> None:
     scores = [score(4 * (number % 2), f"s{number}") for number in range(16)]
     mean = compare(scores)["m"].mean
-    assert isinstance(mean.interval, tuple)
-    deviation = 4 * math.sqrt(0.25 / 16)
-    assert mean.interval == pytest.approx((2 - 1.96 * deviation, 2 + 1.96 * deviation), abs=0.3)
+    # Student's t for 15 degrees of freedom, and the unbiased variance of eight 0 and eight 4.
+    half = 2.1314 * math.sqrt(16 * 4 / 15 / 16)
+    assert mean.interval == pytest.approx((2 - half, 2 + half), abs=1e-3)
+    assert mean.note == ONE_RATER == "one rater: of the samples alone"
+
+
+def test_an_interval_of_several_raters_has_both_variances() -> None:
+    # Complete: sample s is s - 2.5 off the mean, rater r is (-0.5, 0, 0.5)[r] off, and nothing else is.
+    scores = [
+        score(2 + (sample - 2.5) / 4 + (rater - 1) / 2, f"s{sample}", f"r{rater}")
+        for sample in range(6)
+        for rater in range(3)
+    ]
+    mean = compare(scores)["m"].mean
+    of_samples, of_raters = np.var(np.arange(6) / 4, ddof=1) / 6, 0.25 / 3
+    freedom = (of_samples + of_raters) ** 2 / (of_samples**2 / 5 + of_raters**2 / 2)
+    half = float(stdtrit(freedom, 0.975)) * math.sqrt(of_samples + of_raters)
+    assert mean.interval == pytest.approx((2 - half, 2 + half), rel=0.02)  # raters are drawn
+    assert mean.note is None
+
+
+def test_an_interval_stays_within_the_stars() -> None:
+    scores = [score(stars, sample, rater) for sample in "ab" for rater, stars in (("x", 0), ("y", 4))]
+    assert compare(scores)["m"].mean.interval == (0, 4)
+
+
+@pytest.mark.parametrize(("raters", "least"), [(2, 0.78), (3, 0.87), (10, 0.89)])
+def test_intervals_cover_the_mean_though_there_are_few_raters(raters: int, least: float) -> None:
+    random = np.random.default_rng(8)
+    covered = 0
+    for _ in range(200):
+        table = (
+            2 + random.normal(0, 0.6, (20, 1)) + random.normal(0, 0.7, (1, raters))
+            + random.normal(0, 0.5, (20, raters))
+        )  # fmt: skip
+        scores = [score(float(table[s, r]), f"s{s}", f"r{r}") for s in range(20) for r in range(raters)]
+        interval = compare(scores)["m"].mean.interval
+        assert isinstance(interval, tuple)
+        covered += interval[0] <= 2 <= interval[1]
+    assert covered / 200 >= least
 
 
 def test_raters_who_differ_widen_the_interval() -> None:
@@ -144,10 +181,47 @@ def test_models_that_stars_do_not_tell_apart_share_ranks() -> None:
     assert compare([score(3, "a"), score(2, "b")])["m"].ranks == Undefined("nothing to be compared with")
 
 
+def test_models_with_fewer_than_six_samples_in_common_have_no_rank() -> None:
+    def ranks(samples: int) -> set[object]:
+        scores = [
+            score(stars, f"s{n}", model=model) for n in range(samples) for model, stars in (("a", 4), ("b", n % 2))
+        ]
+        return {standing.ranks for standing in compare(scores).values()}
+
+    assert ranks(5) == {Undefined("fewer than 6 samples in common")}
+    assert ranks(6) == {(1, 1), (2, 2)}
+
+
 def test_a_model_that_was_seen_on_one_sample_has_no_rank() -> None:
-    scores = [score(n % 2 + 2, f"s{n}", model=model) for n in range(4) for model in "ab"] + [score(4, "s0", model="c")]
+    scores = [score(n % 2 + 2, f"s{n}", model=model) for n in range(8) for model in "ab"] + [score(4, "s0", model="c")]
     ranks = {model: standing.ranks for model, standing in compare(scores).items()}
-    assert ranks == {"a": (1, 2), "b": (1, 2), "c": Undefined("one sample")}
+    assert ranks == {"a": (1, 2), "b": (1, 2), "c": Undefined("fewer than 6 samples in common")}
+
+
+def test_models_that_different_people_rated_are_not_compared() -> None:
+    scores = [score(1 + n % 2, f"s{n}", "strict", "a") for n in range(10)]
+    scores += [score(3 + n % 2, f"s{n}", "lenient", "b") for n in range(10)]
+    assert {s.ranks for s in compare(scores).values()} == {Undefined("no rater saw both on one sample")}
+
+
+def test_a_strict_rater_whom_one_model_alone_had_makes_it_no_worse() -> None:
+    scores = [
+        score(2 + (n + shift) % 2, f"s{n}", "both", model) for n in range(10) for model, shift in (("a", 0), ("b", 1))
+    ]
+    scores += [score(0, f"s{n}", "strict", "a") for n in range(10)]
+    found = compare(scores)
+    assert {s.ranks for s in found.values()} == {(1, 2)}
+    assert {s.note for s in found.values()} == {ONE_RATER}
+    assert found["a"].mean.note is None  # two have rated it
+
+
+def test_equal_models_are_hardly_ever_told_apart() -> None:
+    random = np.random.default_rng(2)
+    told = 0
+    for _ in range(200):
+        scores = [score(int(random.integers(0, 5)), f"s{n}", model=m) for n in range(6) for m in "ab"]
+        told += compare(scores)["a"].ranks != (1, 2)
+    assert told / 200 <= 0.09
 
 
 def test_a_pair_is_told_apart_though_samples_differ_more_than_models() -> None:
@@ -218,6 +292,23 @@ def test_variances_of_complete_data_are_those_of_the_analysis_of_variance() -> N
     assert found.trials == pytest.approx((of_trials - rest) / 4, rel=1e-3)
     assert found.samples == pytest.approx((of_samples - of_trials) / 12, rel=1e-3)
     assert found.raters == pytest.approx((of_raters - rest) / 15, rel=1e-3)
+
+
+def test_of_many_ratings_whole_samples_are_taken_from_all_raters() -> None:
+    random = np.random.default_rng(4)
+    strictness = random.normal(0, 1, 8)
+    # One rater after the other, as they are given: the first alone fills the limit.
+    scores = [
+        score(2 + strictness[rater] + random.normal(0, 0.5), f"s{sample}", f"r{rater}")
+        for rater in range(8)
+        for sample in range(MAX_RATINGS)
+    ]
+    found = split_variance(scores)
+    assert found.raters == pytest.approx(float(np.var(strictness, ddof=1)), rel=0.2)
+    assert (found.used, found.ratings) == (MAX_RATINGS, 8 * MAX_RATINGS)
+    assert found == split_variance(scores)
+    few = split_variance(scores[:100])
+    assert (few.used, few.ratings) == (100, 100)
 
 
 def test_what_cannot_be_told_apart_is_not_told() -> None:

@@ -8,14 +8,16 @@ analysis of variance. A negative estimate is a variance too small to be seen, an
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from inpaint_benchmark.ratings.scores import Score, Undefined
+from inpaint_benchmark.report.statistics import SEED
 
-#: Ratings at most, so that it takes seconds: the first that were given.
+#: Ratings at most, so that it takes seconds. Of more, whole samples are drawn, with all that anybody said of them.
 MAX_RATINGS = 5_000
 
 
@@ -28,17 +30,39 @@ class Split:
     raters: float | Undefined
     #: What is left: the mood of the moment, and how raters differ about single results.
     rest: float | Undefined
+    #: How many ratings it was worked out from, and how many there are.
+    used: int
+    ratings: int
 
 
 def split_variance(scores: Sequence[Score]) -> Split:
     """The variances of stars by one criterion, around the means of models."""
-    used = list(scores[:MAX_RATINGS])
+    used = _thinned(scores)
+    return Split(*_split(used), used=len(used), ratings=len(scores))
+
+
+def _thinned(scores: Sequence[Score]) -> list[Score]:
+    """At most `MAX_RATINGS`, of whole samples: the first that were given would be those of the first raters."""
+    if len(scores) <= MAX_RATINGS:
+        return list(scores)
+    sizes = Counter(score.sample for score in scores)
+    names = sorted(sizes)
+    kept, count = set[str](), 0
+    for place in np.random.default_rng(SEED).permutation(len(names)):
+        # One that is too large is left out, so that smaller ones after it still find room.
+        if count + sizes[names[place]] <= MAX_RATINGS:
+            kept.add(names[place])
+            count += sizes[names[place]]
+    return [score for score in scores if score.sample in kept]
+
+
+def _split(used: Sequence[Score]) -> list[float | Undefined]:
     if len(used) < 2:
-        return Split(*[Undefined("too few ratings")] * 4)
+        return [Undefined("too few ratings")] * 4
     stars, models = np.array([score.stars for score in used], float), _codes([score.model for score in used])
     around = stars - (np.bincount(models, stars) / np.bincount(models))[models]
     if np.allclose(around, 0):
-        return Split(*[Undefined("no variance")] * 4)
+        return [Undefined("no variance")] * 4
     factors: dict[str, list[Hashable]] = {
         "samples": [(score.model, score.sample) for score in used],
         "trials": [(score.model, score.sample, score.unit) for score in used],
@@ -48,10 +72,10 @@ def split_variance(scores: Sequence[Score]) -> Split:
     kept = {name: _codes(levels) for name, levels in factors.items() if name not in undefined}
     variances = _solve(around, models, list(kept.values()))
     if variances is None:
-        return Split(*[Undefined("they cannot be told apart: too few things were rated by several")] * 4)
+        return [Undefined("they cannot be told apart: too few things were rated by several")] * 4
     found: dict[str, float | Undefined] = {name: Undefined(reason) for name, reason in undefined.items()}
     found |= {name: max(0.0, float(v)) for name, v in zip((*kept, "rest"), variances, strict=True)}
-    return Split(**found)
+    return [found[name] for name in ("samples", "trials", "raters", "rest")]
 
 
 def _undefined(factors: dict[str, list[Hashable]], ratings: int, models: int) -> dict[str, str]:
