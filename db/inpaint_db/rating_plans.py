@@ -10,6 +10,7 @@ from uuid import UUID
 
 #: Between an item and its hidden repeat lie so many others, where there are as many.
 _GAP = 10
+_CHECKS = ("untouched", "damaged", "repeat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,9 @@ def draw_order(
     """The items of a session: equal arguments give an equal order.
 
     All pictures come first, then all sets of trials, since the two are looked at differently. `check_share`: so many
-    checks per picture, rounded up, in turn an untouched source, a damaged result and a repeat. `limit`: at most so
-    many pictures, of samples that are drawn whole, so that models can be compared on them; at least one sample.
+    checks per picture, rounded up, in turn an untouched source, a damaged result and a repeat, which of them first
+    being drawn; and so many repeats per set. `limit`: at most so many pictures, of samples that are drawn whole, so
+    that models can be compared on them; at least one sample.
     """
     drawing = random.Random(seed)  # noqa: S311  (to be repeated, not to be secret)
     kept = _some_samples(subjects, limit, drawing) if limit is not None else list(subjects)
@@ -49,7 +51,10 @@ def draw_order(
     trials = [PlannedItem(subject) for subject in kept if subject.kind == "trials"]
     drawing.shuffle(outputs)
     drawing.shuffle(trials)
-    return _with_checks(outputs, math.ceil(check_share * len(outputs)), drawing) + trials
+    return [
+        *_with_checks(outputs, _CHECKS, math.ceil(check_share * len(outputs)), drawing),
+        *_with_checks(trials, ("repeat",), math.ceil(check_share * len(trials)), drawing),
+    ]
 
 
 def _some_samples(subjects: Sequence[Subject], limit: int, drawing: random.Random) -> list[Subject]:
@@ -66,10 +71,16 @@ def _some_samples(subjects: Sequence[Subject], limit: int, drawing: random.Rando
     return kept
 
 
-def _with_checks(real: list[PlannedItem], count: int, drawing: random.Random) -> list[PlannedItem]:
+def _with_checks(
+    real: list[PlannedItem], kinds: Sequence[str], count: int, drawing: random.Random
+) -> list[PlannedItem]:
     items = list(real)
     # A repeat needs something between it and what it repeats.
-    purposes = ("untouched", "damaged", "repeat") if len(real) > 1 else ("untouched", "damaged")
+    purposes = [kind for kind in kinds if len(real) > 1 or kind != "repeat"]
+    if not (purposes and count):
+        return items
+    # Where there are fewer checks than kinds, each kind has the same chance.
+    drawing.shuffle(purposes)
     wanted = [purposes[number % len(purposes)] for number in range(count)]
     for purpose in wanted:
         if purpose != "repeat":

@@ -10,7 +10,7 @@ from inpaint_core.damage import damage
 from inpaint_db.rating_plans import PlannedItem, Subject, draw_order
 from inpaint_db.ratings import CRITERIA
 from inpaint_db.rubrics import read_rubric
-from PIL import ImageChops
+from PIL import Image, ImageChops, ImageStat
 
 
 def subjects(samples: int, models: int = 3, trials: int = 2) -> list[Subject]:
@@ -45,8 +45,23 @@ def test_every_subject_is_shown_once_and_pictures_come_before_sets() -> None:
 
 def test_checks_are_the_share_that_was_asked_for_in_equal_parts() -> None:
     items = draw_order(subjects(10), 1, 0.25)  # 60 pictures
-    assert [len(of_purpose(items, p)) for p in ("real", "untouched", "damaged", "repeat")] == [90, 5, 5, 5]
+    pictures = [item for item in items if item.subject.kind == "output"]
+    assert [len(of_purpose(pictures, p)) for p in ("real", "untouched", "damaged", "repeat")] == [60, 5, 5, 5]
     assert all((item.damage_seed is None) == (item.purpose != "damaged") for item in items)
+
+
+def test_of_sets_of_trials_a_share_is_shown_again() -> None:
+    items = draw_order(subjects(10), 1, 0.25)  # 30 sets
+    sets = [item for item in items if item.subject.kind == "trials"]
+    assert [len(of_purpose(sets, p)) for p in ("real", "untouched", "damaged", "repeat")] == [30, 0, 0, 8]
+
+
+def test_a_session_with_one_check_has_each_kind_with_the_same_chance() -> None:
+    given_ = [Subject("output", "m", None, None, (), UUID(int=number)) for number in range(10)]
+    found = [item.purpose for seed in range(600) for item in draw_order(given_, seed, 0.1) if item.purpose != "real"]
+    assert len(found) == 600
+    # Four standard deviations around a third.
+    assert all(154 < found.count(kind) < 246 for kind in ("untouched", "damaged", "repeat"))
 
 
 def test_no_share_is_no_checks() -> None:
@@ -100,3 +115,11 @@ def test_damage_is_seen_everywhere_and_repeats(size: tuple[int, int], mode: str)
         half = size[1] // 2
         for box in ((0, 0, size[0], half), (0, half, size[0], size[1])):
             assert (difference.crop(box).getextrema()[1] or 0) > 60
+
+
+@pytest.mark.parametrize("level", [0, 1, 64, 127, 128, 200, 254, 255])
+def test_damage_is_seen_on_a_picture_of_one_colour(level: int) -> None:
+    picture = Image.new("RGB", (96, 64), (level, level, level))
+    difference = ImageChops.difference(damage(picture, 5), picture)
+    assert min(ImageStat.Stat(difference).mean) > 40
+    assert all(high >= 127 for _, high in difference.getextrema())  # type: ignore[misc]
