@@ -50,6 +50,9 @@ def test_up_serves_the_pages_and_links_lead_to_them(data_dir: Path) -> None:
     addresses = dict(line.split("\t") for line in said.splitlines())
     url = addresses["Web"]
     await_answer(url)
+    # Whoever types the next command at once finds a worker.
+    workers = json.loads(inpaint(data_dir, "status", "--json"))["workers"]
+    assert [(worker["model"], worker["state"]) for worker in workers] == [("opencv-telea", "ready")]
     link = inpaint(data_dir, "ratings", "link", "Ada").strip()
     assert link.startswith(f"{url}/enter/")
     with build_opener(HTTPCookieProcessor()).open(link, timeout=30) as page:

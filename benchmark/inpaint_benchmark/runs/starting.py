@@ -51,9 +51,10 @@ def resolve_dataset(
 
 
 def live_models(database: Database, live_s: float) -> list[str]:
-    """Models that a worker serves now."""
+    """Models that a worker serves now, or will once it has loaded."""
     with database.read() as connection:
-        return sorted(queue.model for queue in list_queues(connection, live_s=live_s) if queue.workers_ready)
+        queues = list_queues(connection, live_s=live_s)
+    return sorted(queue.model for queue in queues if queue.workers_ready or queue.workers_loading)
 
 
 def check_run_name(name: str) -> None:

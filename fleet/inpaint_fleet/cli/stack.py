@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from inpaint_fleet.local.control import StackState
 
 DEFAULT_MODEL = "opencv-telea"
+#: How long a start in the background waits for its workers.
+_LOADING_S = 30
 
 
 def up(
@@ -60,6 +63,7 @@ def up(
         from inpaint_fleet.local.control import start_detached
 
         ready = start_detached(folder, model, flower=with_flower, web=with_web)
+        _await_workers(folder, model)
         _tell_ready(folder, ready)
         return
     from inpaint_fleet.local.stack import LocalStack
@@ -85,6 +89,27 @@ def _folder(data_dir: Path | None) -> Path:
 
     chosen = load_settings(data_dir=data_dir) if data_dir is not None else load_settings()
     return chosen.data_dir
+
+
+def _await_workers(folder: Path, models: list[str]) -> None:
+    """Small models are loaded in a moment, and what is typed next finds them. Of large ones it tells that they load."""
+    from inpaint_core.settings import load_settings
+    from inpaint_db.queries import list_queues
+    from inpaint_db.session import Database
+
+    from inpaint_fleet.overview import live_after_s
+
+    settings = load_settings(data_dir=folder)
+    deadline = time.monotonic() + _LOADING_S
+    left = set(models)
+    with Database(settings) as database:
+        while left and time.monotonic() < deadline:
+            with database.read() as connection:
+                queues = list_queues(connection, live_s=live_after_s(settings))
+            left -= {queue.model for queue in queues if queue.workers_ready}
+            time.sleep(0.1)
+    if left:
+        console.tell(f"still loading: {', '.join(sorted(left))}; jobs wait for it, and `inpaint status` tells when")
 
 
 def _tell_ready(folder: Path, ready: StackState) -> None:
