@@ -25,6 +25,8 @@ class Piece:
 
     repository: Repository
     weights: Weights
+    #: Of the weights on the card.
+    role: str
     part: Part
     #: Below the folder of the repository; empty for its root.
     folder: str
@@ -33,24 +35,31 @@ class Piece:
         """Its folder."""
         return root / self.repository.name / self.folder
 
+    @property
+    def component(self) -> str:
+        """What the pipeline calls it. Those of Kandinsky's second repository are called by it, too."""
+        if not self.folder:
+            return self.role
+        return f"prior_{self.folder}" if self.role == "prior" else self.folder
+
 
 def pieces(card: ModelCard) -> Iterator[Piece]:
     """All that a plain edit needs, in the order of the card; `OperatorError` for what is not known."""
     if not any(weights.needed_for is None for weights in card.weights.values()):
         raise OperatorError(f"{card.name} reads no weights, so that none can be made up for it.")
-    for weights in card.weights.values():
+    for role, weights in card.weights.items():
         if weights.needed_for is not None:
             continue
         found = repository(weights.repo)
         single = found.whole or found.file or found.lora_of
         if single is not None:
-            yield Piece(found, weights, part(single), "")
+            yield Piece(found, weights, role, part(single), "")
             continue
         for folder in weights.folders or found.parts:
             if folder not in found.parts:
                 known = ", ".join(found.parts)
                 raise OperatorError(f"{card.name} reads {folder} of {found.name}, of which only {known} is known here.")
-            yield Piece(found, weights, part(found.parts[folder]), folder)
+            yield Piece(found, weights, role, part(found.parts[folder]), folder)
 
 
 def tensors(piece: Piece, network: torch.nn.Module, dtype: torch.dtype, seed: int, *, tiny: bool) -> list[Drawn]:
