@@ -34,23 +34,17 @@ class TierUse(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     step_cache: Annotated[
-        float | None,
+        Annotated[float, Field(gt=0, le=1)] | None,
         BeforeValidator(_off),
         Field(
-            gt=0,
-            le=1,
             description="First-block cache: a step is guessed whose first block adds what it added at the last "
             "computed step, but for less than this share of it (mean absolute difference)",
         ),
     ] = None
     guidance_until: Annotated[
-        float | None,
+        Annotated[float, Field(gt=0, lt=1)] | None,
         BeforeValidator(_off),
-        Field(
-            gt=0,
-            lt=1,
-            description="Classifier-free guidance for this share of the steps, from the first; then for none",
-        ),
+        Field(description="Classifier-free guidance for this share of the steps, from the first; then for none"),
     ] = None
 
     @model_validator(mode="after")
