@@ -11,6 +11,7 @@ from uuid import UUID
 from factories import make_facts
 from inpaint_benchmark.metrics.registry import METRICS
 from inpaint_core.ids import new_id
+from inpaint_core.tiers import Tier
 from inpaint_db.dataset_queries import NewSample, insert_version, list_samples
 from inpaint_db.datasets import SAMPLE_IMAGES
 from inpaint_db.measure_queries import Found, MetricRow, register_metrics, save_measures
@@ -31,6 +32,7 @@ class Scene:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._runs: dict[str, UUID] = {}
+        self._tiers: dict[str, str] = {}
         self._workers: dict[tuple[str, str, str], tuple[UUID, UUID]] = {}
         register_metrics(
             connection,
@@ -49,15 +51,22 @@ class Scene:
         return made.id
 
     def run(
-        self, name: str, version_id: UUID, models: Sequence[str], seeds: Sequence[int] = (1,), at: datetime = START
+        self,
+        name: str,
+        version_id: UUID,
+        models: Sequence[str],
+        seeds: Sequence[int] = (1,),
+        at: datetime = START,
+        tier: str = Tier.EXACT.value,
     ) -> UUID:
         """A run with all of its trials, none of them submitted."""
         for model in models:
             self.model(model)
         samples = [s.id for s in list_samples(self.connection, version_id)]
-        row = insert_run(self.connection, name, RunPlan(version_id, models, None, seeds), samples)
+        row = insert_run(self.connection, name, RunPlan(version_id, models, None, seeds, tier=tier), samples)
         self._execute("UPDATE run SET created_at = :at WHERE id = :id", id=row.id, at=at)
         self._runs[name] = row.id
+        self._tiers[name] = tier
         return row.id
 
     def model(self, name: str, review_name: str | None = None) -> None:
@@ -107,8 +116,9 @@ class Scene:
         return job["id"]  # type: ignore[return-value]
 
     def trial(self, run: str, model: str, sample: str, number: int = 1, status: str = "succeeded", **job: Any) -> UUID:
-        """Give a planned trial its job."""
-        job_id = self.job(model, status, **job)
+        """Give a planned trial its job, whose attempts ran in the tier of the run."""
+        attempts = [{"tier": self._tiers[run]} | dict(columns) for columns in job.pop("attempts", ({},))]
+        job_id = self.job(model, status, attempts=attempts, **job)
         self._set_trial(run, model, sample, number, job_id=job_id)
         return job_id
 

@@ -140,12 +140,17 @@ def make_worker(
 
 
 def try_claim(
-    connection: Connection, job_id: UUID, worker: WorkerIdentity, *, model: str = MODEL, lease_s: float = 60
+    connection: Connection,
+    job_id: UUID,
+    worker: WorkerIdentity,
+    *,
+    model: str = MODEL,
+    lease_s: float = 60,
+    tier: str = "exact",
 ) -> Claimed | None:
     """Claim a job as the worker does."""
-    return claim(
-        connection, job_id, model=model, worker_id=worker.id, environment_id=worker.environment_id, lease_s=lease_s
-    )
+    key = {"worker_id": worker.id, "environment_id": worker.environment_id}
+    return claim(connection, job_id, model=model, **key, lease_s=lease_s, tier=tier)
 
 
 def make_running(
@@ -188,8 +193,8 @@ def make_trial(connection: Connection, job_id: UUID, *, run: str = "test", model
 def make_rating_session(connection: Connection, *, rater: str = "Ada", **options: Any) -> SessionRow:
     """A session of a rater, over the run `test` unless options say otherwise."""
     who, _ = make_rater(connection, rater)
-    if "query" not in options:
-        options.setdefault("run_id", row(connection, "run", name="test")["id"])
+    if not options.keys() & {"query", "run_id"}:
+        options["run_id"] = row(connection, "run", name="test")["id"]
     return make_session(connection, who.id, f"{rater}'s", **{"seed": 1, **options})
 
 

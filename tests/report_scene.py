@@ -23,7 +23,7 @@ def make_run(**fields: Any) -> RunRow:
     values: dict[str, Any] = {
         "id": uuid4(), "name": "rooms-1", "dataset": "rooms", "dataset_version": "1", "dataset_version_id": uuid4(),
         "models": ["opencv-telea", "opencv-ns"], "samples": None, "seeds": [1, 2], "parameters": {}, "edit": {},
-        "imported": False, "note": "", "created_at": MOMENT, "trials": 8, "succeeded": 8, "failed": 0,
+        "tier": "exact", "imported": False, "note": "", "created_at": MOMENT, "trials": 8, "succeeded": 8, "failed": 0,
     }  # fmt: skip
     return RunRow(**{**values, **fields})
 
@@ -72,7 +72,7 @@ def make_report(*, baseline: bool = False, **fields: Any) -> Report:
         ],
         "front": [
             {"model": m, "cost_per_1k_usd": 0.004 + i / 1000, "seconds": 0.2 + i, "quality": 0.8, "on_front": i == 0,
-             "quality_is": "seamlessness"}
+             "quality_is": "seamlessness", "tier": run.tier}
             for i, m in enumerate(run.models)
         ],
         "failures": [],

@@ -1,4 +1,4 @@
-"""A request from plain data, and what is said of one that is refused: the field, what was found, what is expected."""
+"""A request from plain data, a tier from its name, and what is said of one that is refused."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from inpaint_core.edit import EditOptions, MaskShapes
 from inpaint_core.errors import InvalidRequest
 from inpaint_core.job import MASK_FORMS, JobRequest, printable
+from inpaint_core.tiers import Tier
 
 _SHAPE_FORMS = {
     "mask.boxes": "boxes are lists of four whole numbers, [[left, top, right, bottom], ...]",
@@ -23,6 +24,16 @@ def parse_request(data: dict[str, Any]) -> JobRequest:
         return JobRequest.model_validate(data)
     except ValidationError as error:
         raise explain_request(error) from None
+
+
+def parse_tier(text: str | None) -> Tier:
+    """A tier by its name, exact for None; `InvalidRequest` lists those that there are."""
+    try:
+        return Tier.EXACT if text is None else Tier(text)
+    except ValueError:
+        raise InvalidRequest(
+            f"tier must be {', '.join(Tier)}, found {printable(text or '')!r}.", field="tier"
+        ) from None
 
 
 def explain_request(error: ValidationError) -> InvalidRequest:

@@ -132,9 +132,9 @@ def save_rating(
 
     Of several ratings of an item and criterion the one that was given last counts, from whichever page it comes:
     `waited_s` seconds before it arrives here, which are no more than the session is old. `measured_s`: for how many
-    seconds the item was looked at, as far as this side knows (see `look_at`). Refused with
-    `InvalidRequest`, whose `field` is "item" (not there, or another's), "criterion", "stars" (not 0 to 4),
-    "duration_s", "waited_s", "ui_version" or "session" (finished); with `IdempotencyConflict` if the id stands for another rating.
+    seconds the item was looked at, as far as this side knows (see `look_at`). Refused with `InvalidRequest`, whose
+    `field` is "item" (not there, or another's), "criterion", "stars" (not 0 to 4), "duration_s", "waited_s",
+    "ui_version" or "session" (finished); with `IdempotencyConflict` if the id stands for another rating.
     """
     session = _session_of(connection, rater_id, item_id)
     there = connection.execute(text("SELECT * FROM rating WHERE id = :id"), {"id": rating_id}).one_or_none()

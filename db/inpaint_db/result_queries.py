@@ -9,6 +9,7 @@ from uuid import UUID
 
 from inpaint_core.errors import InvalidRequest
 from inpaint_core.ids import new_id
+from inpaint_core.tiers import Tier
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -33,14 +34,16 @@ class ImportedResult:
     cost_usd: float | None = None
 
 
-def open_imported_run(connection: Connection, name: str, version: VersionRow, model: str, trials: int) -> RunRow:
+def open_imported_run(
+    connection: Connection, name: str, version: VersionRow, model: str, trials: int, tier: Tier = Tier.EXACT
+) -> RunRow:
     """The run that results of a model are imported into, made if it is not there; `trials`: the highest number.
 
     Trials have their numbers as seeds, since nobody knows any. `InvalidRequest` if the name belongs to another run.
     """
     there = next((run for run in list_runs(connection, 1_000_000) if run.name == name), None)
     if there is None:
-        plan = RunPlan(version.id, [model], None, list(range(1, trials + 1)), imported=True)
+        plan = RunPlan(version.id, [model], None, list(range(1, trials + 1)), imported=True, tier=tier.value)
         return insert_run(connection, name, plan, [])
     if not there.imported or there.models != [model] or there.dataset_version_id != version.id:
         what = f"imported results of {', '.join(there.models)}" if there.imported else "jobs of this fleet"
@@ -48,6 +51,12 @@ def open_imported_run(connection: Connection, name: str, version: VersionRow, mo
             f"The run {name!r} is there already: {what} on {there.dataset}@{there.dataset_version}. Give this one "
             "another name with --run.",
             field="run",
+        )
+    if there.tier != tier:
+        raise InvalidRequest(
+            f"The run {name!r} is there already, with results of the tier {there.tier}, and these are {tier}. Give "
+            "them another name with --run.",
+            field="tier",
         )
     if trials > len(there.seeds):
         connection.execute(update(Run).where(Run.id == there.id).values(seeds=list(range(1, trials + 1))))

@@ -13,6 +13,7 @@ from uuid import UUID
 from inpaint_core.errors import InvalidRequest
 from inpaint_core.ids import new_id
 from inpaint_core.status import JobStatus
+from inpaint_core.tiers import Tier
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -33,6 +34,8 @@ class RunPlan:
     edit: Mapping[str, Any] = field(default_factory=dict)
     imported: bool = False
     note: str = ""
+    #: What all of its jobs ask for: a worker's own setting has no say in a comparison.
+    tier: str = Tier.EXACT.value
 
     def as_row(self) -> dict[str, Any]:
         """Columns of `run` that make two runs the same; the note is not one of them."""
@@ -44,6 +47,7 @@ class RunPlan:
             "parameters": {model: dict(given) for model, given in self.parameters.items()},
             "edit": dict(self.edit),
             "imported": self.imported,
+            "tier": self.tier,
         }
 
 
@@ -61,6 +65,7 @@ class RunRow:
     seeds: list[int]
     parameters: dict[str, dict[str, Any]]
     edit: dict[str, Any]
+    tier: str
     imported: bool
     note: str
     created_at: datetime
@@ -92,7 +97,7 @@ class TrialRow:
 
 _RUNS = """
 SELECT r.id, r.name, v.dataset, v.version AS dataset_version, r.dataset_version_id, r.models, r.samples, r.seeds,
-       r.parameters, r.edit, r.imported, r.note, r.created_at, count(t.id) AS trials,
+       r.parameters, r.edit, r.tier, r.imported, r.note, r.created_at, count(t.id) AS trials,
        count(t.id) FILTER (WHERE t.imported_at IS NOT NULL OR j.status = 'succeeded') AS succeeded,
        count(t.id) FILTER (WHERE j.status IN ('failed', 'canceled', 'expired')) AS failed
   FROM run r JOIN dataset_version v ON v.id = r.dataset_version_id
@@ -197,7 +202,7 @@ def adopt_jobs(connection: Connection, run_id: UUID, key: str) -> None:
 
 
 #: What of `environment.runtime` says how a model is held without changing its pictures.
-_NOT_THE_MODEL = ("device", "offload", "compile")
+_NOT_THE_MODEL = ("device", "offload", "acceleration", "compile")
 
 
 def note_model_versions(connection: Connection, run_id: UUID) -> None:

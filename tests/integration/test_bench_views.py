@@ -32,7 +32,7 @@ def test_every_metric_of_a_picture_is_a_column_of_a_trial(scene: Scene) -> None:
     columns = scene.ask("""SELECT column_name AS name FROM information_schema.columns
                             WHERE table_schema = 'bench' AND table_name = 'trial_wide'""")
     of_pictures = {metric.name for metric in METRICS.values() if metric.scope == "output"}
-    assert len(of_pictures) == 30 and of_pictures <= {column["name"] for column in columns}
+    assert len(of_pictures) == 33 and of_pictures <= {column["name"] for column in columns}
 
 
 def test_a_trial_has_all_that_is_known_of_it(scene: Scene) -> None:

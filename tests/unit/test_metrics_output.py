@@ -31,8 +31,9 @@ def box(top: int = 8, bottom: int = 24, left: int = 10, right: int = 30, size: t
 def pictures(**changes: Any) -> OutputPictures:
     """A result with all that can be measured of it."""
     everything = OutputPictures(
-        noisy(1), noisy(2), box(), box(10, 20), box(), noisy(3), [(noisy(4), noisy(5), box())], "a bench"
-    )
+        noisy(1), noisy(2), box(), box(10, 20), box(), noisy(3), [(noisy(4), noisy(5), box())], "a bench",
+        lossy=True, exact=noisy(6),
+    )  # fmt: skip
     return replace(everything, **changes)
 
 
@@ -83,6 +84,9 @@ def test_of_all_pictures_only_what_needs_a_network_may_lack_a_value() -> None:
     ("changes", "prefixes", "reason"),
     [
         ({"truth": None}, ("truth_",), Reason.NO_GROUND_TRUTH),
+        ({"lossy": False, "exact": None}, ("exact_",), Reason.IS_EXACT),
+        ({"exact": None}, ("exact_",), Reason.NO_EXACT_TRIAL),
+        ({"exact": noisy(2)}, ("exact_psnr",), Reason.IDENTICAL),
         ({"object_mask": None}, ("truth_object_",), Reason.NO_OBJECT_MASK),
         ({"effect_mask": None}, ("truth_effect_",), Reason.NO_EFFECT_MASK),
         ({"object_mask": box(0, 0)}, ("truth_object_",), Reason.EMPTY_MASK),
@@ -92,7 +96,7 @@ def test_of_all_pictures_only_what_needs_a_network_may_lack_a_value() -> None:
         ({"prompt": None}, ("inside_clip_score",), Reason.NO_PROMPT),
         ({"prompt": ""}, ("inside_clip_score",), Reason.NO_PROMPT),
         ({"region": ~box(0, 0)}, ("outside_", "seam_", "inside_sharpness"), Reason.NOTHING_OUTSIDE),
-        ({"region": box(0, 0)}, ("inside_", "seam_"), Reason.NOTHING_INSIDE),
+        ({"region": box(0, 0)}, ("inside_", "seam_", "exact_"), Reason.NOTHING_INSIDE),
         ({"delivered": noisy(1)}, ("outside_psnr",), Reason.IDENTICAL),
         ({"truth": noisy(2)}, ("truth_object_psnr", "truth_effect_psnr"), Reason.IDENTICAL),
         ({"raws": [(noisy(1), noisy(1), box())]}, ("raw_outside_psnr",), Reason.IDENTICAL),
@@ -108,6 +112,23 @@ def test_what_is_missing_is_told_by_the_metrics_that_need_it_and_no_other(
     assert concerned and {found.get(name) for name in concerned} == {reason}
     # What needs a network may lack something else before: its package, or a side of 64 pixels.
     assert {name for name in set(found) - concerned if not name.endswith(("_lpips", "_clip_score"))} == set()
+
+
+def test_the_loss_of_a_tier_is_that_of_the_edit_region_alone() -> None:
+    exact = noisy(2)
+    delivered = exact.copy()
+    delivered[box()] = exact[box()] ^ 8  # each channel of each pixel inside, by eight levels
+    delivered[0, 0] = 255 - exact[0, 0]  # outside
+    found = measure_output(pictures(delivered=delivered, exact=exact))
+    assert found["exact_psnr"].value == pytest.approx(10 * math.log10(255**2 / 64))
+    assert 0 < found["exact_delta_e"].value < 10  # type: ignore[operator]
+    same = measure_output(pictures(delivered=exact, exact=exact))
+    assert (same["exact_ssim"].value, same["exact_delta_e"].value) == (1.0, 0.0)
+
+
+def test_an_exact_picture_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="exact is 30 x 20, and not 60 x 40"):
+        pictures(exact=noisy(6, (20, 30)))
 
 
 # --- any picture ------------------------------------------------------------------------------------------------------
@@ -136,7 +157,8 @@ def outputs(draw: st.DrawFn) -> OutputPictures:
     raws = [(source, picture(source), mask()) for _ in range(draw(st.integers(0, 2)))]
     optional = [mask() if draw(st.booleans()) else None for _ in range(2)]
     truth = picture(source) if draw(st.booleans()) else None
-    return OutputPictures(source, picture(source), mask(), *optional, truth, raws)
+    exact = picture(source) if draw(st.booleans()) else None
+    return OutputPictures(source, picture(source), mask(), *optional, truth, raws, lossy=True, exact=exact)
 
 
 #: What lies between two numbers, by unit. SSIM is computed in float32.

@@ -77,7 +77,7 @@ def test_whatever_a_text_holds_stays_text() -> None:
         rows=[make_evaluation(HOSTILE, device=HOSTILE, cost_per_1k_usd=None, cost_reason=HOSTILE)],
         notes=[HOSTILE],
         failures=[
-            {"model": HOSTILE, "status": "failed", "error_code": HOSTILE, "jobs": 1, "samples": 1,
+            {"model": HOSTILE, "tier": "exact", "status": "failed", "error_code": HOSTILE, "jobs": 1, "samples": 1,
              "example_message": HOSTILE, "example_job": HOSTILE}
         ],
     )  # fmt: skip

@@ -57,6 +57,11 @@ def phase(name: str) -> str:
     )
 
 
+def tiered(name: str, tier: str | None) -> str:
+    """A model or a run, and its tier where that is not exact: flux-1-fill-dev (fast)."""
+    return name if tier in (None, "exact") else f"{name} ({tier})"
+
+
 FILTERS: Mapping[str, Callable[..., str]] = {
     "seconds": seconds,
     "usd": usd,
@@ -64,4 +69,5 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "day": day,
     "size": size,
     "phase": phase,
+    "tiered": tiered,
 }

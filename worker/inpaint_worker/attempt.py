@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -70,6 +70,11 @@ class Attempt:
         self.report.steps_done, self.report.steps_total = done, total
         self.moved_at = time.monotonic()
         self.check()
+
+    def note_work(self, work: Mapping[str, int]) -> None:
+        """What a run in a quicker tier came to, recorded beside the parameters; several runs add up."""
+        before = self.report.parameters or {}
+        self.report.parameters = {**before, **{name: before.get(name, 0) + count for name, count in work.items()}}
 
     @property
     def in_phase(self) -> bool:

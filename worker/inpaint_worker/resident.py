@@ -14,6 +14,7 @@ from inpaint_worker import memory
 from inpaint_worker.arrays import Pixels
 from inpaint_worker.attempt import Attempt
 from inpaint_worker.pipelines import Edit, Pipeline, StepCallback
+from inpaint_worker.pipelines.base import work_of
 
 #: How often a job that waits for its turn looks whether it should rather stop.
 _LOOK_S = 0.2
@@ -49,6 +50,8 @@ class Resident:
             self._fresh.discard("plain")
             with attempt.phase("inference"), self._on_device(attempt):
                 painted = self.pipeline.run(edit, on_step or attempt.step)
+            if (work := work_of(self.pipeline)) is not None:
+                attempt.note_work(work.described())
             self._fresh -= uses
             return painted
         except WorkerMustExit:

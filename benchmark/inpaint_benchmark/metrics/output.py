@@ -27,6 +27,7 @@ def measure_output(pictures: OutputPictures) -> dict[str, Value]:
         **measure_inside(pictures.source, pictures.delivered, pictures.region),
         **_truth("object", pictures, pictures.object_mask, Reason.NO_OBJECT_MASK),
         **_truth("effect", pictures, pictures.effect_mask, Reason.NO_EFFECT_MASK),
+        **_exact(pictures),
         **measure_learned(pictures),
     }
 
@@ -55,6 +56,18 @@ def _clear(outside: Region) -> Region:
     mean SSIM of the paper and of scikit-image, which leave out the border of the picture.
     """
     return middles(outside, WINDOW)
+
+
+def _exact(pictures: OutputPictures) -> dict[str, Value]:
+    """What a quicker tier has cost: the delivered picture beside that of the tier exact, in the edit region."""
+    names = ("psnr", "ssim", "delta_e")
+    if pictures.exact is None:
+        reason = Reason.NO_EXACT_TRIAL if pictures.lossy else Reason.IS_EXACT
+        return {f"exact_{name}": Value.none(reason) for name in names}
+    found = Comparison()
+    found.add(pictures.exact, pictures.delivered, pictures.region, pictures.region)
+    values = found.values(Reason.NOTHING_INSIDE)
+    return {f"exact_{name}": values[name] for name in names}
 
 
 def _truth(kind: str, pictures: OutputPictures, mask: Region | None, missing: Reason) -> dict[str, Value]:

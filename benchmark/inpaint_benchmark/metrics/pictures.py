@@ -42,6 +42,10 @@ class OutputPictures:
     #: The windows of the job; empty if they were not kept.
     raws: Sequence[Raw | tuple[Pixels, Pixels, Region]] = ()
     prompt: str | None = None
+    #: Whether something was left out of it for speed: its tier is not exact.
+    lossy: bool = False
+    #: If so, the same in the tier exact; None: there is none yet.
+    exact: Pixels | None = None
 
     def __post_init__(self) -> None:
         size = check_picture("source", self.source)
@@ -50,8 +54,9 @@ class OutputPictures:
         for name, mask in (("object_mask", self.object_mask), ("effect_mask", self.effect_mask)):
             if mask is not None:
                 check_mask(name, mask, size)
-        if self.truth is not None:
-            check_picture("truth", self.truth, size)
+        for name, picture in (("truth", self.truth), ("exact", self.exact)):
+            if picture is not None:
+                check_picture(name, picture, size)
         for i, (given, raw, mask) in enumerate(self.raws):
             window = check_picture(f"raws[{i}].given", given)
             check_picture(f"raws[{i}].raw", raw, window)

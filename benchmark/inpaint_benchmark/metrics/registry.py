@@ -47,6 +47,23 @@ _TRUTH: tuple[_Line, ...] = (
     ("delta_e", "ΔE00", "lower", "Mean CIEDE2000 colour difference to the ground truth {where}."),
 )
 
+_EXACT: tuple[_Line, ...] = (
+    (
+        "psnr",
+        "dB",
+        "higher",
+        "Peak signal-to-noise ratio inside the edit region to the same made in the tier exact; no value if they are "
+        "the same.",
+    ),
+    ("ssim", "SSIM", "higher", "Mean structural similarity inside the edit region to the same made in the tier exact."),
+    (
+        "delta_e",
+        "ΔE00",
+        "lower",
+        "Mean CIEDE2000 colour difference inside the edit region to the same made in the tier exact.",
+    ),
+)
+
 _LEARNED: tuple[_Line, ...] = (
     ("outside_lpips", "LPIPS", "lower", "LPIPS (AlexNet) of the delivered picture to the source, the region left out."),
     (
@@ -88,6 +105,7 @@ METRICS: dict[str, Metric] = {
         *_metrics(_RESULT),
         *_metrics(_TRUTH, "truth_object_", "in the object mask"),
         *_metrics(_TRUTH, "truth_effect_", "in the effect mask, or in the mask of a sample without one"),
+        *_metrics(_EXACT, "exact_"),
         *_metrics(_LEARNED),
         *_metrics(_TRIALS, "trials_", scope="trials"),
     )

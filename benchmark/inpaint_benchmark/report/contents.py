@@ -72,6 +72,8 @@ class Evaluation:
     trials: int | None
     succeeded: int | None
     failed: int | None
+    #: What its trials ran in; None: not told.
+    tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Timing:
     p95_s: float | None
     cold_trials: int
     cold_s: float | None
+    tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,8 @@ REASONS = {
     "no_raw_output": "raw output not kept",
     "no_prompt": "no prompt",
     "one_trial": "only one trial",
+    "is_exact": "made in the tier exact",
+    "no_exact_trial": "not made in the tier exact",
     "package_missing": "extra metrics not installed",
     "weights_unavailable": "weights not on this machine",
     "not_measured": "not measured",

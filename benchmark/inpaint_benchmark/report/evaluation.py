@@ -77,6 +77,7 @@ def evaluate(results: ModelResults, ratings: Ratings) -> Evaluation:
         summary["trials"],
         summary["succeeded"],
         summary["failed"],
+        summary["tier"],
     )
 
 
@@ -93,6 +94,7 @@ def timing(results: ModelResults) -> Timing:
         summary["warm_p95_s"],
         sum(not is_warm(trial) for trial in results.succeeded),
         summary["cold_s"],
+        summary["tier"],
     )
 
 

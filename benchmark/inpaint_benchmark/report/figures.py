@@ -8,6 +8,7 @@ from statistics import fmean
 
 from inpaint_db.published_queries import PublishedRow
 
+from inpaint_benchmark.report import wording
 from inpaint_benchmark.report.contents import Evaluation, Report
 from inpaint_benchmark.report.elements import Markup
 from inpaint_benchmark.report.plots import Bar, BarRow, Point, bars, scatter
@@ -53,7 +54,8 @@ def _cost_and_quality(report: Report) -> Figure | None:
     points = []
     for row in rows:
         low, high = _ends(own.get(row["model"]), kind)
-        points.append(Point(row["model"], row[column], row["quality"], bool(row["on_front"]), low, high))
+        model = wording.name(row["model"], row["tier"])
+        points.append(Point(model, row[column], row["quality"], bool(row["on_front"]), low, high))
     across = "US dollars per 1,000 edits" if column == "cost_per_1k_usd" else "seconds per image, median"
     known = any(row["on_front"] is not None for row in rows)
     caption = (
@@ -117,7 +119,7 @@ def _bars(
         beside = [r for r in report.rows if r.origin == "published" and r.card == row.card]
         drawn = [_bar(found, row) for row in (row, *beside) if (found := number(row)) is not None]
         missing = "" if drawn else str(reason(row))
-        rows.append(BarRow(row.model, drawn, missing))
+        rows.append(BarRow(wording.name(row.model, row.tier), drawn, missing))
     rows += [
         BarRow(row.model, [_bar(found, row)])
         for row in report.rows

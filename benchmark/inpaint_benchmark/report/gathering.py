@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from inpaint_db.dataset_queries import SampleRow, find_version, list_samples
@@ -69,6 +69,7 @@ def gather(
             *_lacking(run, samples, trials),
             *_uneven(trials),
             *_mixed(summaries),
+            *_losses(summaries, missing),
         ],
         publication=publication,
         published=tuple(published),
@@ -134,6 +135,7 @@ def _mixed(summaries: Sequence[dict[str, Any]]) -> list[str]:
     """Models whose numbers are not of one thing: the views set several between bars."""
     kinds = {
         "model_version": "was changed during the run; its means are of all versions",
+        "tier": "ran in several tiers; its numbers are means over them",
         "device": "ran on several devices; its seconds and dollars are means over them",
     }
     return [
@@ -142,3 +144,27 @@ def _mixed(summaries: Sequence[dict[str, Any]]) -> list[str]:
         for column, what in kinds.items()
         if " | " in (summary[column] or "")
     ]
+
+
+def _losses(summaries: Sequence[dict[str, Any]], missing: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
+    """What a quicker tier has cost of the picture, or why that is not known."""
+    notes = []
+    for summary in summaries:
+        model, tier = summary["model"], summary["tier"]
+        if tier == "exact" or not summary["succeeded"]:
+            continue
+        uncompared = "no_exact_trial" in missing.get((model, "exact_delta_e"), ())
+        if summary["exact_delta_e"] is None:
+            if uncompared:
+                notes.append(
+                    f"What the tier {tier} of {model} loses is not known: there is no run in the tier exact of the "
+                    "same samples, seeds and parameters, by the same version of the model."
+                )
+            continue
+        part = ", of those trials that were made in exact, too" if uncompared else ""
+        similarity = "" if summary["exact_ssim"] is None else f" and an SSIM of {summary['exact_ssim']:.3f}"
+        notes.append(
+            f"{model} in the tier {tier} differs from exact by a mean of {summary['exact_delta_e']:.2f} ΔE00"
+            f"{similarity} in the edit region{part}."
+        )
+    return notes

@@ -64,6 +64,7 @@ def about(report: Report) -> str:
         f"{len(run.models)} model{'s' if len(run.models) != 1 else ''} on {len(report.samples)} samples of "
         f"{dataset.dataset}@{dataset.version}, {trials} each; begun {begun:%Y-%m-%d}; {run.succeeded:,} of "
         f"{run.trials:,} trials have a result."
+        + ("" if run.tier == "exact" else f" Made in the tier {run.tier}, which leaves work out.")
     )
     return text + (f" {run.note}" if run.note else "")
 
@@ -80,7 +81,7 @@ def evaluation(report: Report) -> list[Row]:
     """The review's evaluation, with steps, pixels and device in every row."""
     return [
         [
-            row.model,
+            wording.name(row.model, row.tier),
             row.origin_note,
             *(wording.lines(row.cells[criterion.name]) for criterion in CRITERIA),
             wording.memory(row),
@@ -104,7 +105,7 @@ def timing(report: Report) -> list[Row]:
         low, high = (None if end is None else significant(end) for end in ends)
         rows.append(
             [
-                each.model,
+                wording.name(each.model, each.tier),
                 each.version or NONE,
                 each.device or NONE,
                 f"{each.warm_trials:,}",
@@ -122,7 +123,7 @@ def failures(report: Report) -> list[Row]:
     """What went wrong, by kind."""
     return [
         [
-            f["model"],
+            wording.name(f["model"], f["tier"]),
             f["status"],
             f["error_code"],
             f"{f['jobs']:,}",

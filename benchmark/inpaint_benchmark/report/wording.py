@@ -13,6 +13,11 @@ from inpaint_benchmark.report.statistics import Estimate
 NONE = "–"
 
 
+def name(model: str, tier: str | None) -> str:
+    """A model, and its tier where that is not exact: flux-1-fill-dev (fast)."""
+    return model if tier in (None, "exact") else f"{model} ({tier})"
+
+
 def significant(value: float, digits: int = 3) -> str:
     """So many digits that matter, without an exponent: 26.5, 0.222, 0.0000021, 1,240."""
     if value == 0:

@@ -13,9 +13,19 @@ from inpaint_core.errors import InpaintError, OperatorError, RequestError, Servi
 from inpaint_core.images import Limits
 from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
+from inpaint_core.tiers import Tier
 from inpaint_db.dataset_queries import SampleRow, list_samples
-from inpaint_db.measure_queries import Found, Measurable, MetricRow, register_metrics, save_measures, unmeasured
-from inpaint_db.run_queries import RunRow, note_model_versions
+from inpaint_db.measure_queries import (
+    Found,
+    Measurable,
+    MetricRow,
+    register_metrics,
+    runs_alike,
+    runs_waiting,
+    save_measures,
+    unmeasured,
+)
+from inpaint_db.run_queries import RunRow, find_run, note_model_versions
 from inpaint_db.session import Database
 from inpaint_worker.arrays import Pixels, Region
 
@@ -57,7 +67,8 @@ def measure_run(run: RunRow, settings: Settings, database: Database, progress: P
     with database.begin() as connection:
         register_metrics(connection, [_row(name) for name in METRICS])
         # Whoever did not follow the run to its end comes by here.
-        note_model_versions(connection, run.id)
+        for run_id in (run.id, *(runs_alike(connection, run.id) if run.tier != Tier.EXACT else ())):
+            note_model_versions(connection, run_id)
     groups = _groups(run, database, again=again)
     if not groups:
         return 0
@@ -79,6 +90,19 @@ def measure_run(run: RunRow, settings: Settings, database: Database, progress: P
     if failed:
         raise _told(failed, count)
     return count
+
+
+def measure_waiting(run: RunRow, settings: Settings, database: Database, progress: Progress) -> dict[str, int]:
+    """Measure what other runs made in quicker tiers, and could not be held against `run` before; how many, by run."""
+    if run.tier != Tier.EXACT:
+        return {}
+    found = {}
+    with database.read() as connection:
+        waiting = [find_run(connection, name) for name in runs_waiting(connection, run.id)]
+    for other in waiting:
+        if count := measure_run(other, settings, database, progress):
+            found[other.name] = count
+    return found
 
 
 def _result(future: Future[_Measured], group: _Group) -> _Measured:
@@ -171,6 +195,8 @@ def _measure_one(trial: Measurable, delivered: Pixels, sample: SamplePictures, p
             truth=sample.truth,
             raws=pictures.raws(trial, sample),
             prompt=trial.prompt or None,
+            lossy=trial.lossy,
+            exact=pictures.exact(trial),
         )
     )
 

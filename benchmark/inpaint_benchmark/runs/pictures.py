@@ -73,6 +73,10 @@ class Pictures:
         assert trial.result_uri is not None  # noqa: S101  (a job that succeeded has a result)
         return self._seen(self._bytes(ObjectRef.parse(trial.result_uri)))
 
+    def exact(self, trial: Measurable) -> Pixels | None:
+        """The same in the tier exact, if something was left out of it and that is there."""
+        return None if trial.exact_uri is None else self._seen(self._bytes(ObjectRef.parse(trial.exact_uri)))
+
     def region(self, trial: Measurable, sample: SamplePictures) -> Region:
         """What the trial might change: its edit region; of an imported result, the mask."""
         if trial.region_uri is None:

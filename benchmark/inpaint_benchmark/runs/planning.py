@@ -11,6 +11,7 @@ from inpaint_core.catalogue import Catalogue
 from inpaint_core.edit import EditOptions
 from inpaint_core.errors import InvalidRequest, ParameterInvalid
 from inpaint_core.job import ParameterValue
+from inpaint_core.tiers import Tier
 from inpaint_db.dataset_queries import SampleRow, VersionRow
 from inpaint_db.run_queries import RunPlan
 from inpaint_producer import JobSpec
@@ -35,6 +36,7 @@ class Wanted:
     parameters: Mapping[str, Mapping[str, ParameterValue]] | None = None
     edit: Mapping[str, Any] | None = None
     note: str = ""
+    tier: Tier = Tier.EXACT
 
 
 def plan_run(
@@ -62,6 +64,7 @@ def plan_run(
         parameters,
         edit,
         note=wanted.note,
+        tier=wanted.tier.value,
     )
     for card in cards:
         for sample in chosen:
@@ -87,6 +90,7 @@ def spec_of(plan: RunPlan, card: ModelCard, sample: SampleRow, seed: int, bucket
         parameters=parameters_of(plan.parameters, card),
         edit=dict(plan.edit),
         reference_image=None if reference is None else str(address(bucket, reference)),
+        tier=plan.tier,
     )
 
 

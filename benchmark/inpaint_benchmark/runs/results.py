@@ -15,6 +15,7 @@ from inpaint_core.errors import InputNotFound, InvalidRequest
 from inpaint_core.images import ImageFacts, Limits, inspect_image
 from inpaint_core.job import printable
 from inpaint_core.storage import ObjectStore, input_ref
+from inpaint_core.tiers import Tier
 from inpaint_db.dataset_queries import SampleRow, VersionRow, list_samples
 from inpaint_db.result_queries import ImportedResult, imported_outputs, insert_results, open_imported_run
 from inpaint_db.retention import hold_images
@@ -41,6 +42,7 @@ class Origin:
     seconds: float | None = None
     cost_usd: float | None = None
     device: str | None = None
+    tier: Tier = Tier.EXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def import_results(
             advance(1)
     with database.begin() as connection:
         register_models(connection, [origin.model])
-        run = open_imported_run(connection, name, version, origin.model.name, max(file.number for file in files))
+        highest = max(file.number for file in files)
+        run = open_imported_run(connection, name, version, origin.model.name, highest, origin.tier)
         _refuse_others(files, facts, imported_outputs(connection, run.id))
         hold_images(connection, set(facts))
     with progress("storing", len(files)) as advance:

@@ -34,7 +34,10 @@ _AGAIN = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED)
 
 def plan_of(run: RunRow) -> RunPlan:
     """The plan that a run was made after."""
-    return RunPlan(run.dataset_version_id, run.models, run.samples, run.seeds, run.parameters, run.edit, run.imported)
+    return RunPlan(
+        run.dataset_version_id, run.models, run.samples, run.seeds, run.parameters, run.edit, run.imported,
+        tier=run.tier,
+    )  # fmt: skip
 
 
 def submit_missing(

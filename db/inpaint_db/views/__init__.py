@@ -35,6 +35,7 @@ VIEWS = (
     "bench.failures_by_kind",
     "bench.pareto_front",
     "bench.run_comparison",
+    "bench.tier_loss",
 )
 #: Of those, the ones that analysts read.
 ANALYST_VIEWS = tuple(name for name in VIEWS if name.startswith(f"{SCHEMA}."))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from inpaint_fleet.cli import console, options, wording
+from inpaint_fleet.cli import console, guide_options, options, wording
 from inpaint_fleet.cli.bench_run import RunName
 
 #: Where pages go if nobody says.
@@ -101,6 +101,14 @@ def import_results(
     seconds: Annotated[float | None, typer.Option(min=0, help="Seconds that an image took.")] = None,
     cost: Annotated[float | None, typer.Option(min=0, metavar="USD", help="US dollars that an image cost.")] = None,
     device: Annotated[str | None, typer.Option(help="What they were made on, e.g. 'NVIDIA A100 40GB'.")] = None,
+    tier: Annotated[
+        str | None,
+        typer.Option(
+            metavar="exact|fast|turbo",
+            autocompletion=guide_options.complete_tier,
+            help="What they were made in, if something was left out for speed.",
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Bring in pictures that another system made of a dataset, as a run of their own, and measure them like others.
@@ -114,11 +122,13 @@ def import_results(
     from inpaint_benchmark.runs.results import import_results as bring_in
     from inpaint_benchmark.runs.starting import resolve_dataset
     from inpaint_core.images import Limits
+    from inpaint_core.parsing import parse_tier
     from inpaint_producer import InpaintClient
 
     with InpaintClient() as client:
         limits = Limits.of(client.settings)
-        origin = Origin(client.catalogue.card(model), made_on.date() if made_on else None, seconds, cost, device)
+        day = made_on.date() if made_on else None
+        origin = Origin(client.catalogue.card(model), day, seconds, cost, device, parse_tier(tier))
         version = resolve_dataset(dataset, client.database, client.store, limits, console.progress)
         found = bring_in(folder, version, run, origin, client.database, client.store, limits, console.progress)
         measured = measure_run(found.run, client.settings, client.database, console.progress)

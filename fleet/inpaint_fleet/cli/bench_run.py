@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inpaint_fleet.cli import console, options, wording
+from inpaint_fleet.cli import bench_choices, console, guide_options, options, wording
 from inpaint_fleet.cli.outcome import TimedOut
 
 if TYPE_CHECKING:
-    from inpaint_core.catalogue import Catalogue
     from inpaint_db.run_queries import RunRow
     from inpaint_producer import InpaintClient
 
@@ -39,6 +38,13 @@ def run(
             help="A parameter, of every model that has it or of one: flux-1-fill-dev:steps=20. Repeatable.",
         ),
     ] = [],  # noqa: B006  (Typer copies it)
+    tier: Annotated[
+        str | None,
+        typer.Option(
+            metavar="exact|fast|turbo", autocompletion=guide_options.complete_tier,
+            help="What models may leave out for speed. With --models all, those that have no such tier are left out.",
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="What to call the run; again under the same name, it is finished.")
     ] = None,
@@ -57,6 +63,7 @@ def run(
     from inpaint_benchmark.runs.planning import Wanted
     from inpaint_benchmark.runs.starting import begin_run, live_models, resolve_dataset
     from inpaint_core.images import Limits
+    from inpaint_core.parsing import parse_tier
     from inpaint_producer import InpaintClient
 
     from inpaint_fleet.cli.notes import show_warnings_as_notes
@@ -65,9 +72,17 @@ def run(
     show_warnings_as_notes()
     _need_extra()
     with InpaintClient() as client:
-        chosen = _models(models, live_models(client.database, live_after_s(client.settings)), client.catalogue)
+        asked = parse_tier(tier)
+        chosen = bench_choices.models(
+            models, live_models(client.database, live_after_s(client.settings)), client.catalogue, asked
+        )
         wanted = Wanted(
-            chosen, _names(samples), _seeds(seeds, trials), _parameters(parameter, chosen, client.catalogue), note=note
+            chosen,
+            bench_choices.names(samples),
+            bench_choices.seeds(seeds, trials),
+            bench_choices.parameters(parameter, chosen, client.catalogue),
+            note=note,
+            tier=asked,
         )
         limits = Limits.of(client.settings)
         version = resolve_dataset(dataset, client.database, client.store, limits, console.progress)
@@ -95,7 +110,7 @@ def resume(run: RunName, timeout: options.Timeout = None, as_json: options.Json 
 def _carry_out(
     client: InpaintClient, found: RunRow, *, wait: bool, timeout: float | None, as_json: bool, going_on: bool
 ) -> None:
-    from inpaint_benchmark.runs.measuring import measure_run
+    from inpaint_benchmark.runs.measuring import measure_run, measure_waiting
     from inpaint_benchmark.runs.running import follow, submit_missing
     from inpaint_benchmark.runs.starting import live_models
 
@@ -115,6 +130,7 @@ def _carry_out(
             return
         found = follow(client, found, console.progress, timeout_s=timeout)
         measured = measure_run(found, client.settings, client.database, console.progress)
+        waiting = measure_waiting(found, client.settings, client.database, console.progress)
     except TimeoutError as error:
         sentence = str(error)[:1].upper() + str(error)[1:]
         raise TimedOut(
@@ -125,7 +141,14 @@ def _carry_out(
         raise
     if measured:
         console.tell(f"{wording.plural(measured, 'trial')} measured")
+    _tell_waiting(waiting)
     _end(client, found, as_json)
+
+
+def _tell_waiting(measured: dict[str, int]) -> None:
+    """Of results in quicker tiers that could now be held against exact ones."""
+    for name, count in measured.items():
+        console.tell(f"{wording.plural(count, 'trial')} of {name} measured beside these")
 
 
 def cancel(run: RunName, as_json: options.Json = False) -> None:
@@ -167,11 +190,12 @@ def runs(
     rows = [
         (
             r.name, f"{r.dataset}@{r.dataset_version}", len(r.models), r.trials, r.succeeded, r.failed or None,
-            r.left or None, wording.moment(r.created_at), "imported" if r.imported else r.note,
+            r.left or None, wording.moment(r.created_at), None if r.tier == "exact" else r.tier,
+            "imported" if r.imported else r.note,
         )
         for r in found
     ]  # fmt: skip
-    head = ("run", "dataset", "models", "trials", "succeeded", "failed", "left", "begun", "about")
+    head = ("run", "dataset", "models", "trials", "succeeded", "failed", "left", "begun", "tier", "about")
     console.table(head, rows)
 
 
@@ -181,7 +205,7 @@ def measure(
     as_json: options.Json = False,
 ) -> None:
     """Measure the results of a run that no measure was made of yet, from what is stored of them."""
-    from inpaint_benchmark.runs.measuring import measure_run
+    from inpaint_benchmark.runs.measuring import measure_run, measure_waiting
     from inpaint_core.settings import load_settings
     from inpaint_db.run_queries import find_run
     from inpaint_db.session import Database
@@ -191,9 +215,11 @@ def measure(
         with database.read() as connection:
             found = find_run(connection, run)
         count = measure_run(found, settings, database, console.progress, again=again)
+        waiting = measure_waiting(found, settings, database, console.progress)
     if as_json:
-        console.document({"run": found.name, "measured": count})
+        console.document({"run": found.name, "measured": count, "measured_beside": waiting})
     else:
+        _tell_waiting(waiting)
         console.say(
             f"{found.name}: {wording.plural(count, 'trial')} measured" if count else f"{found.name}: all measured"
         )
@@ -228,63 +254,12 @@ def _tell_references(client: InpaintClient, found: RunRow) -> None:
         )
 
 
-def _models(given: list[str], served: list[str], catalogue: Catalogue) -> list[str]:
-    from inpaint_core.errors import InvalidRequest
-
-    names = [name for text in given for name in _split(text)]
-    if names != ["all"]:
-        return names
-    if not served:
-        raise InvalidRequest("No worker serves a model now. Start some (`inpaint worker MODEL`), or name the models.")
-    idle = [card.name for card in catalogue.values() if card.served and card.name not in served]
-    console.tell(f"models: {', '.join(served)} (all that a worker serves; not {len(idle)} others)")
-    return served
-
-
-def _split(text: str) -> list[str]:
-    return [name for part in text.split(",") if (name := part.strip())]
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else _split(text)
-
-
-def _seeds(text: str | None, trials: int | None) -> list[int]:
-    from inpaint_core.errors import InvalidRequest
-
-    from inpaint_fleet.batch import fields
-
-    if text is None:
-        return list(range(1, (trials or 3) + 1))
-    seeds = [fields.seed(part) for part in _split(text)]
-    if trials not in (None, len(seeds)):
-        raise InvalidRequest(f"There are {len(seeds)} seeds for {trials} trials. Leave out --trials.", field="seeds")
-    return seeds
-
-
-def _parameters(given: list[str], models: list[str], catalogue: Catalogue) -> dict[str, dict[str, Any]]:
-    """By model; under * for all that have such a parameter."""
-    from inpaint_benchmark.runs.planning import EVERY
-
-    from inpaint_fleet.batch import fields
-
-    found: dict[str, dict[str, Any]] = {}
-    for text in given:
-        key, value = fields.split_assignment(text, "parameter")
-        model, colon, name = key.rpartition(":")
-        owner = model if colon else EVERY
-        cards = [catalogue.card(each) for each in ([model] if colon else models)]
-        card = next((card for card in cards if name in card.parameters), None)
-        found.setdefault(owner, {})[name] = fields.parameter_value(value, name, card)
-    return found
-
-
 def _size(found: RunRow) -> str:
     samples = found.trials // (len(found.models) * len(found.seeds))
     parts = ((len(found.models), "model"), (samples, "sample"), (len(found.seeds), "seed"))
-    return (
-        " x ".join(wording.plural(count, what) for count, what in parts) + f" = {wording.plural(found.trials, 'trial')}"
-    )
+    tier = "" if found.tier == "exact" else f", tier {found.tier}"
+    size = " x ".join(wording.plural(count, what) for count, what in parts)
+    return f"{size} = {wording.plural(found.trials, 'trial')}{tier}"
 
 
 def _so_far(found: RunRow) -> str:

@@ -19,7 +19,8 @@ def _types(incomplete: str) -> Iterable[str]:
     return [kind for kind in ControlType if kind.startswith(incomplete)]
 
 
-def _tiers(incomplete: str) -> Iterable[str]:
+def complete_tier(incomplete: str) -> Iterable[str]:
+    """Completion for the shell."""
     from inpaint_core.tiers import Tier
 
     return [tier for tier in Tier if tier.startswith(incomplete)]
@@ -63,7 +64,7 @@ Tier = Annotated[
         "--tier",
         "exact|fast|turbo",
         "What may be left out for speed, of the model's tiers. Default: the worker's setting, which is exact.",
-        _tiers,
+        complete_tier,
     ),
 ]
 

@@ -48,7 +48,7 @@ def _row(row: Evaluation, texts: tables.Row) -> Markup:
     origin = element("div", element("span", row.origin, class_=f"origin {row.origin}"), f" {known}")
     return element(
         "tr",
-        element("th", row.model, origin, scope="row"),
+        element("th", wording.name(row.model, row.tier), origin, scope="row"),
         [element("td", _cell(row.cells[criterion.name])) for criterion in CRITERIA],
         [element("td", _figure(text)) for text in after[:_FIGURES]],
         [element("td", text) for text in after[_FIGURES:]],

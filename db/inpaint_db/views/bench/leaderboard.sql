@@ -2,9 +2,9 @@
 -- sample with more results than others counts no more.
 CREATE VIEW bench.leaderboard AS
 SELECT g.run_id, g.run, g.run_created_at, g.dataset, g.dataset_version, g.model, g.review_name, g.model_version,
-       g.imported, g.trials, g.succeeded, g.failed, g.samples, g.warm_trials, g.warm_median_s, g.warm_mean_s,
+       g.tier, g.imported, g.trials, g.succeeded, g.failed, g.samples, g.warm_trials, g.warm_median_s, g.warm_mean_s,
        g.warm_p95_s, g.cold_s, g.cost_per_1k_usd, g.cost_unknown_reason, g.peak_memory_gb, g.steps, g.painted_pixels,
-       g.device,
+       g.device, g.computed_share,
        (SELECT avg(s.value) FROM (
                SELECT avg(v.value) AS value FROM measure v
                 WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'raw_outside_delta_e' AND v.version =
@@ -70,6 +70,21 @@ SELECT g.run_id, g.run, g.run_created_at, g.dataset, g.dataset_version, g.model,
                 WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'trials_ssim_mean' AND v.version =
                       (SELECT k.version FROM metric k WHERE k.name = 'trials_ssim_mean' AND k.current)
                 GROUP BY v.sample_id) s) AS trials_ssim_mean,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'exact_psnr' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'exact_psnr' AND k.current)
+                GROUP BY v.sample_id) s) AS exact_psnr,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'exact_ssim' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'exact_ssim' AND k.current)
+                GROUP BY v.sample_id) s) AS exact_ssim,
+       (SELECT avg(s.value) FROM (
+               SELECT avg(v.value) AS value FROM measure v
+                WHERE v.run_id = g.run_id AND v.model = g.model AND v.metric = 'exact_delta_e' AND v.version =
+                      (SELECT k.version FROM metric k WHERE k.name = 'exact_delta_e' AND k.current)
+                GROUP BY v.sample_id) s) AS exact_delta_e,
        (g.people->'stars'->>'realism')::float8 AS realism_stars,
        (g.people->'stars'->>'adaptability')::float8 AS adaptability_stars,
        (g.people->'stars'->>'consistency')::float8 AS consistency_stars,
@@ -78,7 +93,8 @@ SELECT g.run_id, g.run, g.run_created_at, g.dataset, g.dataset_version, g.model,
        (g.people->>'raters')::int8 AS raters, (g.people->>'raters_failing')::int8 AS raters_failing
   FROM (SELECT w.run_id, w.run, min(w.run_created_at) AS run_created_at, min(w.dataset) AS dataset,
                min(w.dataset_version) AS dataset_version, w.model, min(w.review_name) AS review_name,
-               string_agg(DISTINCT w.model_version, ' | ') AS model_version, bool_or(w.imported) AS imported,
+               string_agg(DISTINCT w.model_version, ' | ') AS model_version, string_agg(DISTINCT w.tier, ' | ') AS tier,
+               bool_or(w.imported) AS imported,
                count(*) AS trials,
                count(*) FILTER (WHERE w.status = 'succeeded') AS succeeded,
                count(*) FILTER (WHERE w.status IN ('failed', 'canceled', 'expired')) AS failed,
@@ -100,6 +116,7 @@ SELECT g.run_id, g.run, g.run_created_at, g.dataset, g.dataset_version, g.model,
                mode() WITHIN GROUP (ORDER BY w.steps) AS steps,
                avg(w.painted_pixels)::float8 AS painted_pixels,
                string_agg(DISTINCT w.device_name, ' | ') AS device,
+               avg(w.computed_share) FILTER (WHERE w.status = 'succeeded') AS computed_share,
                -- All at once, since going through the ratings is what takes long.
                (SELECT jsonb_build_object('stars', jsonb_object_agg(v.criterion, v.stars),
                                           'raters', max(v.raters), 'raters_failing', max(v.raters_failing))
@@ -117,6 +134,7 @@ COMMENT ON COLUMN bench.leaderboard.dataset_version IS 'Version of the dataset.'
 COMMENT ON COLUMN bench.leaderboard.model IS 'Model card.';
 COMMENT ON COLUMN bench.leaderboard.review_name IS 'What the published review of nine models calls it; NULL: it is not one of them.';
 COMMENT ON COLUMN bench.leaderboard.model_version IS 'Commits of its weights and number format; several with | between them: the model was changed in the middle of the run.';
+COMMENT ON COLUMN bench.leaderboard.tier IS 'What the trials ran in, one for a run: exact, or fast or turbo, which leave work out.';
 COMMENT ON COLUMN bench.leaderboard.imported IS 'True: results, or some of them, were made elsewhere and read from files.';
 COMMENT ON COLUMN bench.leaderboard.trials IS 'Trials that were planned.';
 COMMENT ON COLUMN bench.leaderboard.succeeded IS 'Trials that have a result.';
@@ -133,6 +151,7 @@ COMMENT ON COLUMN bench.leaderboard.peak_memory_gb IS 'Most memory in use during
 COMMENT ON COLUMN bench.leaderboard.steps IS 'Denoising steps of most trials; NULL: the model has none.';
 COMMENT ON COLUMN bench.leaderboard.painted_pixels IS 'Pixels that the model painted per image, mean.';
 COMMENT ON COLUMN bench.leaderboard.device IS 'Name of the CPU or GPU; several with | between them.';
+COMMENT ON COLUMN bench.leaderboard.computed_share IS 'Of a tier other than exact: share of the passes through the network that were computed, 0 to 1, mean; NULL: nothing was left out, or it is not counted.';
 COMMENT ON COLUMN bench.leaderboard.raw_outside_delta_e IS 'What the model itself changed outside the mask: mean colour difference, CIEDE2000, less is better.';
 COMMENT ON COLUMN bench.leaderboard.raw_outside_psnr IS 'The same as peak signal-to-noise ratio, dB, more is better; of those trials that changed anything.';
 COMMENT ON COLUMN bench.leaderboard.seam_ratio IS 'Step across the border of the edit region beside that in rings around it; 1: invisible, less is better.';
@@ -146,6 +165,9 @@ COMMENT ON COLUMN bench.leaderboard.inside_source_ssim IS 'Structural similarity
 COMMENT ON COLUMN bench.leaderboard.blank_share IS 'Share of results that are of one colour in the edit region, 0 to 1.';
 COMMENT ON COLUMN bench.leaderboard.trials_delta_e_mean IS 'Colour difference between two trials of a sample in the edit region, CIEDE2000, less is more stable.';
 COMMENT ON COLUMN bench.leaderboard.trials_ssim_mean IS 'Structural similarity of two trials of a sample in the edit region, more is more stable.';
+COMMENT ON COLUMN bench.leaderboard.exact_psnr IS 'Loss of a tier other than exact: peak signal-to-noise ratio in the edit region to the same made in exact, dB, more is better; of those that differ.';
+COMMENT ON COLUMN bench.leaderboard.exact_ssim IS 'Loss of a tier other than exact: structural similarity in the edit region to the same made in exact, more is better; see bench.tier_loss.';
+COMMENT ON COLUMN bench.leaderboard.exact_delta_e IS 'Loss of a tier other than exact: colour difference in the edit region to the same made in exact, CIEDE2000, less is better; see bench.tier_loss.';
 COMMENT ON COLUMN bench.leaderboard.realism_stars IS 'Stars that people gave, 0 to 4: how natural and lifelike the region looks; see bench.rating_summary. NULL: nobody has.';
 COMMENT ON COLUMN bench.leaderboard.adaptability_stars IS 'Stars that people gave, 0 to 4: how well it shows what the prompt asks for; see bench.rating_summary. NULL: nobody has.';
 COMMENT ON COLUMN bench.leaderboard.consistency_stars IS 'Stars that people gave, 0 to 4: how well it fits the rest of the picture; see bench.rating_summary. NULL: nobody has.';

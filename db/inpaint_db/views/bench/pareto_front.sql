@@ -1,6 +1,6 @@
 -- Which models no other model of the run beats in dollars, seconds and quality at once.
 CREATE VIEW bench.pareto_front AS
-SELECT j.run, j.dataset, j.dataset_version, j.model, j.review_name, j.cost_per_1k_usd, j.seconds, j.quality,
+SELECT j.run, j.dataset, j.dataset_version, j.model, j.review_name, j.tier, j.cost_per_1k_usd, j.seconds, j.quality,
        j.quality_is,
        CASE WHEN j.cost_per_1k_usd IS NOT NULL AND j.seconds IS NOT NULL AND j.quality IS NOT NULL
             THEN NOT EXISTS (
@@ -11,7 +11,7 @@ SELECT j.run, j.dataset, j.dataset_version, j.model, j.review_name, j.cost_per_1
   -- Each row carries those of its run: a second look at the view would compute all runs.
   FROM (SELECT q.*, array_agg(q.cost_per_1k_usd) OVER w AS costs, array_agg(q.seconds) OVER w AS all_seconds,
                array_agg(q.quality) OVER w AS qualities
-          FROM (SELECT l.run, l.dataset, l.dataset_version, l.model, l.review_name, l.cost_per_1k_usd,
+          FROM (SELECT l.run, l.dataset, l.dataset_version, l.model, l.review_name, l.tier, l.cost_per_1k_usd,
                        l.warm_median_s AS seconds,
                        -- A run with truth is judged by it alone: likeness and seams are no common scale.
                        CASE WHEN l.has_truth THEN l.truth_effect_ssim
@@ -29,6 +29,7 @@ COMMENT ON COLUMN bench.pareto_front.dataset IS 'Name of the dataset.';
 COMMENT ON COLUMN bench.pareto_front.dataset_version IS 'Version of the dataset.';
 COMMENT ON COLUMN bench.pareto_front.model IS 'Model card.';
 COMMENT ON COLUMN bench.pareto_front.review_name IS 'What the published review of nine models calls it; NULL: it is not one of them.';
+COMMENT ON COLUMN bench.pareto_front.tier IS 'What the trials ran in, one for a run: exact, or fast or turbo, which leave work out.';
 COMMENT ON COLUMN bench.pareto_front.cost_per_1k_usd IS 'US dollars per 1,000 images; NULL: unknown, see leaderboard.';
 COMMENT ON COLUMN bench.pareto_front.seconds IS 'Seconds on the device per image, median of the warm trials.';
 COMMENT ON COLUMN bench.pareto_front.quality IS 'By quality_is, 0 to 1, more is better; compare within a run only.';

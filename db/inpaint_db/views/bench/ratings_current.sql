@@ -1,6 +1,7 @@
 -- All stars that count, those of checks and of raters who failed some included: columns tell them apart.
 CREATE VIEW bench.ratings_current AS
-SELECT i.run_id, n.name AS run, i.model, i.sample_id, m.name AS sample, t.number AS trial, i.trial_ids, i.job_id,
+SELECT i.run_id, n.name AS run, i.model, CASE WHEN i.kind <> 'model' THEN coalesce(n.tier, a.tier) END AS tier,
+       i.sample_id, m.name AS sample, t.number AS trial, i.trial_ids, i.job_id,
        i.kind, i.purpose, r.criterion, r.stars, p.id AS rater_id, p.name AS rater, p.kind = 'imported' AS imported,
        u.name AS rubric, u.version AS rubric_version, s.id AS session_id, s.name AS session,
        s.finished_at IS NOT NULL AS finished, i.id AS item_id, r.id AS rating_id, r.number, r.duration_s,
@@ -16,6 +17,8 @@ SELECT i.run_id, n.name AS run, i.model, i.sample_id, m.name AS sample, t.number
   JOIN rater p ON p.id = s.rater_id
   JOIN rubric u ON u.id = s.rubric_id
   LEFT JOIN run n ON n.id = i.run_id
+  LEFT JOIN job j ON j.id = i.job_id AND i.run_id IS NULL
+  LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempt
   LEFT JOIN sample m ON m.id = i.sample_id
   LEFT JOIN trial t ON t.id = i.trial_ids[1] AND i.kind = 'output'
   LEFT JOIN rating_progress g ON g.item_id = i.id
@@ -26,6 +29,7 @@ COMMENT ON VIEW bench.ratings_current IS 'One row per item of a rating session a
 COMMENT ON COLUMN bench.ratings_current.run_id IS 'Id of the run; NULL: a job outside of benchmarks, or a publication that is about no run.';
 COMMENT ON COLUMN bench.ratings_current.run IS 'Name of the run.';
 COMMENT ON COLUMN bench.ratings_current.model IS 'Model card. Of a check: of the result that it was made of.';
+COMMENT ON COLUMN bench.ratings_current.tier IS 'What the result was made in: exact, or fast or turbo, which leave work out. NULL: stars that a publication gave a model as a whole.';
 COMMENT ON COLUMN bench.ratings_current.sample_id IS 'Id of the sample; NULL: there is none.';
 COMMENT ON COLUMN bench.ratings_current.sample IS 'Name of the sample in its dataset.';
 COMMENT ON COLUMN bench.ratings_current.trial IS 'Number of the trial, from 1; NULL: not about one trial.';

@@ -19,7 +19,7 @@ SELECT g.*,
        (SELECT m.reason FROM current_measure m WHERE m.run_id = g.run_id AND m.model = g.model
            AND m.sample_id = g.sample_id AND m.trial_id IS NULL AND m.metric = 'trials_delta_e_mean')
          AS unmeasured_reason
-  FROM (SELECT r.id AS run_id, r.name AS run, d.dataset, d.version AS dataset_version, t.model,
+  FROM (SELECT r.id AS run_id, r.name AS run, d.dataset, d.version AS dataset_version, t.model, r.tier,
                s.id AS sample_id, s.name AS sample,
                count(*) FILTER (WHERE t.imported_at IS NOT NULL OR j.status = 'succeeded') AS trials,
                count(DISTINCT t.seed) FILTER (WHERE t.imported_at IS NOT NULL OR j.status = 'succeeded') AS seeds
@@ -36,6 +36,7 @@ COMMENT ON COLUMN bench.reproducibility.run IS 'Name of the run.';
 COMMENT ON COLUMN bench.reproducibility.dataset IS 'Name of the dataset.';
 COMMENT ON COLUMN bench.reproducibility.dataset_version IS 'Version of the dataset.';
 COMMENT ON COLUMN bench.reproducibility.model IS 'Model card.';
+COMMENT ON COLUMN bench.reproducibility.tier IS 'What the trials ran in: exact, or fast or turbo, which leave work out.';
 COMMENT ON COLUMN bench.reproducibility.sample_id IS 'Id of the sample.';
 COMMENT ON COLUMN bench.reproducibility.sample IS 'Name of the sample.';
 COMMENT ON COLUMN bench.reproducibility.trials IS 'Trials that have a result.';

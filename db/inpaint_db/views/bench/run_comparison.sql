@@ -1,6 +1,6 @@
 -- Two runs beside each other. Samples are the same if pictures and prompt are, also in two versions of a dataset.
 CREATE VIEW bench.run_comparison AS
-SELECT a.name AS run_a, b.name AS run_b, c.model, c.sample, c.metric, c.value_a, c.value_b,
+SELECT a.name AS run_a, b.name AS run_b, c.model, c.sample, a.tier AS tier_a, b.tier AS tier_b, c.metric, c.value_a, c.value_b,
        c.value_b - c.value_a AS difference,
        CASE WHEN k.direction = 'none' OR c.value_a IS NULL OR c.value_b IS NULL THEN NULL
             -- A mean of equal numbers can differ in its last digit.
@@ -28,6 +28,8 @@ COMMENT ON COLUMN bench.run_comparison.run_a IS 'Name of one run.';
 COMMENT ON COLUMN bench.run_comparison.run_b IS 'Name of the other.';
 COMMENT ON COLUMN bench.run_comparison.model IS 'Model card.';
 COMMENT ON COLUMN bench.run_comparison.sample IS 'Name of the sample: one with the same pictures and prompt in both.';
+COMMENT ON COLUMN bench.run_comparison.tier_a IS 'What run_a ran in: exact, or fast or turbo, which leave work out.';
+COMMENT ON COLUMN bench.run_comparison.tier_b IS 'The same of run_b.';
 COMMENT ON COLUMN bench.run_comparison.metric IS 'Name of the metric.';
 COMMENT ON COLUMN bench.run_comparison.value_a IS 'Mean over the trials of run_a, in the unit of the metric; NULL: none has a value.';
 COMMENT ON COLUMN bench.run_comparison.value_b IS 'The same of run_b.';

@@ -4,6 +4,7 @@ CREATE VIEW bench.trial_wide AS
 SELECT t.id AS trial_id, t.run_id, r.name AS run, r.created_at AS run_created_at, d.dataset,
        d.version AS dataset_version, t.sample_id, s.name AS sample, s.tags AS sample_tags, s.coverage,
        t.model, m.card->>'review_name' AS review_name, h.label AS model_version,
+       coalesce(a.tier, r.tier) AS tier,
        t.number AS trial, t.seed, t.imported_at IS NOT NULL AS imported,
        coalesce(t.made_on, CASE WHEN j.status = 'succeeded' THEN (j.finished_at AT TIME ZONE 'UTC')::date END)
          AS made_on,
@@ -31,6 +32,8 @@ SELECT t.id AS trial_id, t.run_id, r.name AS run, r.created_at AS run_created_at
          ELSE (SELECT sum((w #>> '{size,0}')::int8 * (w #>> '{size,1}')::int8) FROM jsonb_array_elements(a.windows) w)
        END::int8 AS painted_pixels,
        jsonb_array_length(a.windows) AS windows, (a.parameters->>'steps')::float8::int4 AS steps,
+       (a.parameters->>'network_passes_computed')::float8 / nullif((a.parameters->>'network_passes')::float8, 0)
+         AS computed_share,
        j.error_code, t.job_id, j.finished_at,
        (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'raw_outside_exact'
            AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'raw_outside_exact' AND k.current))
@@ -113,6 +116,15 @@ SELECT t.id AS trial_id, t.run_id, r.name AS run, r.created_at AS run_created_at
        (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'truth_effect_delta_e'
            AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'truth_effect_delta_e' AND k.current))
          AS truth_effect_delta_e,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'exact_psnr'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'exact_psnr' AND k.current))
+         AS exact_psnr,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'exact_ssim'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'exact_ssim' AND k.current))
+         AS exact_ssim,
+       (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'exact_delta_e'
+           AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'exact_delta_e' AND k.current))
+         AS exact_delta_e,
        (SELECT v.value FROM measure v WHERE v.trial_id = t.id AND v.metric = 'outside_lpips'
            AND v.version = (SELECT k.version FROM metric k WHERE k.name = 'outside_lpips' AND k.current))
          AS outside_lpips,
@@ -145,6 +157,7 @@ COMMENT ON COLUMN bench.trial_wide.coverage IS 'Share of the source that the mas
 COMMENT ON COLUMN bench.trial_wide.model IS 'Model card.';
 COMMENT ON COLUMN bench.trial_wide.review_name IS 'What the published review of nine models calls it; NULL: it is not one of them.';
 COMMENT ON COLUMN bench.trial_wide.model_version IS 'Commits of its weights and number format, or what a vendor was asked for; NULL: not known, or not yet noted.';
+COMMENT ON COLUMN bench.trial_wide.tier IS 'What it ran in: exact, or fast or turbo, which leave work out; before it has run, what the run asks for.';
 COMMENT ON COLUMN bench.trial_wide.trial IS 'Number of the trial, from 1: which of the run''s seeds.';
 COMMENT ON COLUMN bench.trial_wide.seed IS 'Seed that was asked for.';
 COMMENT ON COLUMN bench.trial_wide.imported IS 'True: made elsewhere, and read from files.';
@@ -171,6 +184,7 @@ COMMENT ON COLUMN bench.trial_wide.source_height IS 'Height of the source, pixel
 COMMENT ON COLUMN bench.trial_wide.painted_pixels IS 'Pixels that the model painted: of all windows, in the size it was shown them in.';
 COMMENT ON COLUMN bench.trial_wide.windows IS 'How many windows the model was shown, one after the other.';
 COMMENT ON COLUMN bench.trial_wide.steps IS 'Denoising steps; NULL: the model has none.';
+COMMENT ON COLUMN bench.trial_wide.computed_share IS 'Of a tier other than exact: share of the passes through the network that were computed, 0 to 1; NULL: nothing was left out, or it is not counted.';
 COMMENT ON COLUMN bench.trial_wide.error_code IS 'Stable code of the newest error.';
 COMMENT ON COLUMN bench.trial_wide.job_id IS 'Its job; NULL: planned, or imported.';
 COMMENT ON COLUMN bench.trial_wide.finished_at IS 'When the job reached a final status.';
@@ -201,6 +215,9 @@ COMMENT ON COLUMN bench.trial_wide.truth_object_delta_e IS 'Mean CIEDE2000 colou
 COMMENT ON COLUMN bench.trial_wide.truth_effect_psnr IS 'Peak signal-to-noise ratio to the ground truth in the effect mask, or in the mask of a sample without one; no value if they are the same; dB, more is better.';
 COMMENT ON COLUMN bench.trial_wide.truth_effect_ssim IS 'Mean structural similarity to the ground truth in the effect mask, or in the mask of a sample without one; SSIM, more is better.';
 COMMENT ON COLUMN bench.trial_wide.truth_effect_delta_e IS 'Mean CIEDE2000 colour difference to the ground truth in the effect mask, or in the mask of a sample without one; ΔE00, less is better.';
+COMMENT ON COLUMN bench.trial_wide.exact_psnr IS 'Of a tier other than exact: peak signal-to-noise ratio in the edit region to the same made in exact, dB, more is better; NULL: it is the same, exact itself, or not made in exact.';
+COMMENT ON COLUMN bench.trial_wide.exact_ssim IS 'Of a tier other than exact: structural similarity in the edit region to the same made in exact, more is better.';
+COMMENT ON COLUMN bench.trial_wide.exact_delta_e IS 'Of a tier other than exact: colour difference in the edit region to the same made in exact, CIEDE2000, less is better.';
 COMMENT ON COLUMN bench.trial_wide.outside_lpips IS 'LPIPS (AlexNet) of the delivered picture to the source, the region left out; LPIPS, less is better.';
 COMMENT ON COLUMN bench.trial_wide.truth_effect_lpips IS 'LPIPS (AlexNet) to the ground truth in the box around the effect mask; LPIPS, less is better.';
 COMMENT ON COLUMN bench.trial_wide.inside_clip_score IS 'CLIP score (ViT-L/14) of a square around the edit region, and the prompt; points, more is better.';
