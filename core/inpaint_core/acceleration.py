@@ -121,6 +121,10 @@ class Acceleration:
         return Acceleration.parse(",".join(self.beyond(left_out)))
 
 
+#: Plain diffusers.
+NOTHING = Acceleration()
+
+
 def _listed(words: Collection[str]) -> str:
     return ", ".join(words)
 

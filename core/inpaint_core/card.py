@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from inpaint_core.acceleration import Accelerate, Acceleration
+from inpaint_core.acceleration import NOTHING, Accelerate, Acceleration
 from inpaint_core.errors import CannotDo, ModelRetired, ParameterInvalid, PromptRequired
 from inpaint_core.families import ABILITIES, Abilities
 from inpaint_core.guides import ControlUse, ReferenceUse
@@ -118,7 +118,20 @@ class ModelCard(BaseModel):
     #: What the family needs to build this one, e.g. which cv2 algorithm.
     options: dict[str, str] = Field(default_factory=dict)
     parameters: dict[str, Parameter] = Field(default_factory=dict)
-    accelerate: Annotated[Accelerate, Field(description="What INPAINT_ACCELERATE=auto means for it")] = Acceleration()
+    accelerate: Annotated[Accelerate, Field(description="What INPAINT_ACCELERATE=auto means for it")] = NOTHING
+
+    @field_validator("quantisation")
+    @classmethod
+    def _has_such_weights(cls, value: str | None, info: ValidationInfo) -> str | None:
+        family, able = _abilities(info)
+        if value is None or able is None:
+            return value
+        if value not in able.quantisations:
+            others = f" other than {' or '.join(able.quantisations)}" if able.quantisations else ""
+            raise ValueError(f"cannot be {value}: the family {family} knows no quantisation{others}")
+        if value == "fp8" and info.data.get("dtype") != "bfloat16":
+            raise ValueError('fp8 is computed with in bfloat16: say dtype = "bfloat16", or leave it out')
+        return value
 
     @field_validator("serve_by")
     @classmethod
@@ -192,7 +205,7 @@ class ModelCard(BaseModel):
         family, able = _abilities(info)
         if able is None:
             return value
-        options, quantised = info.data.get("options") or {}, info.data.get("quantisation") is not None
+        options, quantised = info.data.get("options") or {}, info.data.get("quantisation") == "nf4"
         problem = value.problem(able.accelerations_of(options.get("class"), quantised=quantised))
         if problem:
             raise ValueError(f"{problem} (family {family})")
@@ -202,7 +215,7 @@ class ModelCard(BaseModel):
     def accelerations(self) -> tuple[str, ...]:
         """What makes it quicker: the words that `accelerate` and `INPAINT_ACCELERATE` may hold for it."""
         able = ABILITIES.get(self.family, Abilities())
-        return able.accelerations_of(self.options.get("class"), quantised=self.quantisation is not None)
+        return able.accelerations_of(self.options.get("class"), quantised=self.quantisation == "nf4")
 
     @property
     def served(self) -> bool:

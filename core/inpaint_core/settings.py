@@ -102,7 +102,9 @@ class Settings(BaseSettings):
     compile_cache: Path | None = Field(
         None, description="Folder that keeps what was compiled, so that a restarted worker need not compile again"
     )
-    compile: bool = Field(False, description="Compile diffusion models when they are loaded (torch.compile)")
+    warm_shapes: Literal["favourite", "all"] = Field(
+        "favourite", description="Which shapes of pictures a worker paints before its first job, to compile for them"
+    )
     offload: Literal["auto", "never", "always"] = Field(
         "auto", description="Keep only the part of a model on the GPU that works; auto: where it does not fit"
     )

@@ -98,7 +98,7 @@ class GuideContract:
     def test_half_precision_paints_nearly_the_same_picture(
         self, pipeline: DiffusersPipeline, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        held = Runtime("cpu", getattr(torch, pipeline.card.dtype or ""), offload=False, compile=False)
+        held = Runtime("cpu", getattr(torch, pipeline.card.dtype or ""), offload=False)
         monkeypatch.setattr(family, "choose_runtime", lambda _card, _settings: held)
         half = build_pipeline(pipeline.card, load_settings(device="cpu", weights_dir=root))
         assert isinstance(half, DiffusersPipeline)

@@ -15,6 +15,7 @@ from inpaint_core.guides import ControlType
 from inpaint_core.job import ParameterValue
 from inpaint_core.settings import load_settings
 from inpaint_worker.pipelines import Edit, build_pipeline
+from inpaint_worker.pipelines.acceleration_compiling import is_compiled
 from inpaint_worker.pipelines.base import Control, Reference
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline
 from tiny.flux import (
@@ -121,11 +122,11 @@ class Guided:
     @pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
     def test_its_second_control_net_is_compiled_if_wished(self, root: Path) -> None:
         for wished in (True, False):
-            fresh = loaded(self.name, root, compile=wished)
+            fresh = loaded(self.name, root, accelerate="compile" if wished else "none")
             assert fresh.runtime is not None
             fresh.load_guide("control", fresh.runtime)
             net = fresh.pipe.components.get("union") or fresh.pipe.controlnet
-            assert all((block._compiled_call_impl is not None) == wished for block in net.transformer_blocks)
+            assert all(is_compiled(block) == wished for block in net.transformer_blocks)
 
     def test_an_exception_from_a_guided_step_leaves_no_trace(self, pipeline: DiffusersPipeline) -> None:
         plain = self.edit(pipeline)

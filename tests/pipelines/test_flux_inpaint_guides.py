@@ -56,7 +56,7 @@ def pipe(root: Path) -> Any:
     made = FluxInpaintControlNetPipeline.from_pretrained(root / DEV, dtype=torch.float32, controlnet=net, union=union)
     card = load_catalogue()["flux-1-dev-controlnet-inpainting-beta"]
     located = {"ip_adapter": Located(root / IP_ADAPTER, None), "image_encoder": Located(root / CLIP, None)}
-    made.ip_adapter = read_ip_adapter(made, card, located, Runtime("cpu", torch.float32, offload=False, compile=False))
+    made.ip_adapter = read_ip_adapter(made, card, located, Runtime("cpu", torch.float32, offload=False))
     made.set_progress_bar_config(disable=True)
     return made
 

@@ -53,7 +53,7 @@ def test_half_precision_paints_nearly_the_same_picture(
 
 
 def _loaded(name: str, dtype: torch.dtype, root: Path, monkeypatch: pytest.MonkeyPatch) -> DiffusersPipeline:
-    held = Runtime("cpu", dtype, offload=False, compile=False)
+    held = Runtime("cpu", dtype, offload=False)
     monkeypatch.setattr(family, "choose_runtime", lambda _card, _settings: held)
     pipeline = build_pipeline(small_card(name), load_settings(device="cpu", weights_dir=root))
     assert isinstance(pipeline, DiffusersPipeline)

@@ -47,7 +47,7 @@ class TestReference(ReferenceContract):
         edit = self.edit(pipeline)
         guided = self.guided(pipeline, edit)
         expected, whole = (paint(pipeline, edit), paint(pipeline, guided)), pipeline.pipe
-        pipeline.pipe = pipeline.assemble(Runtime("cpu", torch.float32, offload=True, compile=False))
+        pipeline.pipe = pipeline.assemble(Runtime("cpu", torch.float32, offload=True))
         pipeline.pipe.set_progress_bar_config(disable=True)
         pipeline.pipe.enable_model_cpu_offload(device="cpu")
         try:

@@ -108,7 +108,7 @@ def test_what_moves_by_turns_paints_the_same(root: Path, pipeline: StableDiffusi
     guided = replace(edit, **_both(edit))
     expected = paint(pipeline, edit), paint(pipeline, guided)
     turns = _loaded(root)
-    turns.runtime = Runtime("cpu", torch.float32, offload=True, compile=False)
+    turns.runtime = Runtime("cpu", torch.float32, offload=True)
     turns.pipe = turns.assemble(turns.runtime)
     turns.pipe.set_progress_bar_config(disable=True)
     on_cpu = turns.pipe.enable_model_cpu_offload

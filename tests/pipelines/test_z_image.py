@@ -80,7 +80,7 @@ class TestZImage(NegativePromptContract):
         edit = self.edit(pipeline)
         painted, whole = paint(pipeline, edit), pipeline.pipe
         assert _shared(whole.controlnet, whole.transformer)
-        turns = pipeline.assemble(Runtime("cpu", torch.float32, offload=True, compile=False))
+        turns = pipeline.assemble(Runtime("cpu", torch.float32, offload=True))
         assert not _shared(turns.controlnet, turns.transformer)
         turns.set_progress_bar_config(disable=True)
         turns.enable_model_cpu_offload(device="cpu")

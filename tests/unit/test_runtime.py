@@ -15,7 +15,7 @@ from inpaint_worker.pipelines.gpu_room import Gpu, offloads
 torch = pytest.importorskip("torch", reason="comes with the extra 'diffusers'")
 from inpaint_worker.pipelines.runtime import choose_runtime, gpu_errors  # noqa: E402
 
-NO_SAVERS = {"offload": False, "compile": False, "tiling": False}
+NO_SAVERS = {"offload": False, "acceleration": "none", "tiling": False}
 CARDS = load_catalogue()
 FILL, NF4, SD2 = (CARDS[name] for name in ("flux-1-fill-dev", "flux-1-fill-dev-nf4", "stable-diffusion-2-inpainting"))
 

@@ -6,10 +6,11 @@ import contextlib
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from inpaint_core.acceleration import NOTHING, Acceleration
 from inpaint_core.card import ModelCard
 from inpaint_core.edit import Detail
 from inpaint_core.errors import OperatorError, WeightsGated, WeightsMissing
@@ -20,7 +21,11 @@ from PIL import Image
 
 from inpaint_worker.arrays import Pixels
 from inpaint_worker.geometry.buckets import shapes
+from inpaint_worker.pipelines.acceleration import accelerate_pipeline
+from inpaint_worker.pipelines.acceleration_compiling import forget_graphs, keep_compiled
+from inpaint_worker.pipelines.acceleration_kernels import attending
 from inpaint_worker.pipelines.base import Edit, StepCallback, Work
+from inpaint_worker.pipelines.fp8 import quantise
 from inpaint_worker.pipelines.prompts import remember_prompts
 from inpaint_worker.pipelines.runtime import Runtime, choose_runtime, generator, gpu_errors
 from inpaint_worker.pipelines.savers import Savers
@@ -30,7 +35,6 @@ from inpaint_worker.pipelines.weights import Located, locate, read_ahead
 #: What guides an edit beside its prompt, as `Edit` calls it.
 Guide = Literal["reference", "control"]
 _WARM_PROMPT = "a chair"
-_MOST_SHAPES = 64
 #: What diffusers calls after each step.
 _CALLBACK = "callback_on_step_end"
 log = get_logger("inpaint.worker")
@@ -38,6 +42,9 @@ log = get_logger("inpaint.worker")
 
 class DiffusersPipeline(ABC):
     """One diffusers pipeline in memory, called by one thread at a time."""
+
+    #: How many tokens a step sees depends on more than the picture's shape: on the prompt, or on a reference image.
+    varying: ClassVar[bool] = False
 
     def __init__(self, card: ModelCard, settings: Settings) -> None:
         self.card = card
@@ -74,6 +81,8 @@ class DiffusersPipeline(ABC):
     def load(self) -> None:
         """Find the weights, read them once from the disk, and build the pipeline."""
         self.runtime = choose_runtime(self.card, self._settings)
+        if self.runtime.acceleration.compiling is not None:
+            keep_compiled(self._settings.compile_cache)
         log.info("runtime_chosen", model=self.card.name, **self.runtime.described())
         needed = [role for role, weights in self.card.weights.items() if weights.needed_for is None]
         self.located = {role: self._locate(role) for role in needed}
@@ -124,7 +133,7 @@ class DiffusersPipeline(ABC):
                 self._read_ahead(role, told)
         lacking = [name for name, part in self.pipe.components.items() if part is None]
         try:
-            with gpu_errors(self.card, guide=guide, on_full=self._forget_prompts):
+            with gpu_errors(self.card, guide=guide, on_full=self._give_up):
                 self.load_guide(guide, self.runtime)
         except BaseException:
             self.pipe.register_modules(**dict.fromkeys(lacking))  # what was read of it would stay on the GPU
@@ -150,25 +159,27 @@ class DiffusersPipeline(ABC):
 
     def _place(self) -> None:
         assert self.runtime is not None  # noqa: S101  (load chose it)
+        if not self.runtime.offload and self.runtime.device != "cpu" and self.card.quantisation != "nf4":
+            self.pipe.to(self.runtime.device)
+        accelerate_pipeline(self.pipe, self.runtime.acceleration, varying=self.varying)
+        if self.card.quantisation == "fp8":  # what was fused, too; what is compiled is so only when it is called
+            quantise(self.pipe.transformer, self.runtime.device)
         if self.runtime.offload:
             self.pipe.enable_model_cpu_offload()
-        elif self.runtime.device != "cpu" and self.card.quantisation is None:
-            self.pipe.to(self.runtime.device)
-        if self.runtime.compile:
-            # One graph for each shape: with torch's own limit of eight, the ninth shape would end the job.
-            torch._dynamo.config.recompile_limit = _MOST_SHAPES
-            self.compile()
-
-    def compile(self) -> None:
-        """Compile the blocks that repeat: quick to do, and nearly as fast as the whole."""
-        for name in ("transformer", "unet"):
-            model = getattr(self.pipe, name, None)
-            if model is not None and hasattr(model, "compile_repeated_blocks"):
-                model.compile_repeated_blocks(fullgraph=True)
 
     def warm(self) -> None:
-        """The fleet's own first job, on made-up input in the model's favourite shape, with as few steps as may be."""
-        width, height = min(shapes(self.card.size, Detail.NATIVE), key=lambda shape: abs(shape[0] - shape[1]))
+        """The fleet's own first job, on made-up input in the model's favourite shape, with as few steps as may be.
+
+        With INPAINT_WARM_SHAPES=all then one in each of the others.
+        """
+        favourite = min(shapes(self.card.size, Detail.NATIVE), key=lambda shape: abs(shape[0] - shape[1]))
+        self._warm(*favourite)
+        self._is_warm = True
+        for shape in shapes(self.card.size, Detail.FULL) if self._settings.warm_shapes == "all" else ():
+            if shape != favourite:
+                self._warm(*shape)
+
+    def _warm(self, width: int, height: int) -> None:
         image = np.full((height, width, 3), 127, np.uint8)
         region = np.zeros((height, width), np.bool_)
         region[height // 4 : height // 2, width // 4 : width // 2] = True
@@ -176,16 +187,18 @@ class DiffusersPipeline(ABC):
         if (steps := self.card.parameters.get("steps")) is not None:
             parameters["steps"] = int(steps.minimum or 1)
         self.run(Edit(image, region, seed=0, prompt=_WARM_PROMPT, parameters=parameters), lambda _done, _total: None)
-        self._is_warm = True
+        log.info("warmed", model=self.card.name, width=width, height=height)
 
     def run(self, edit: Edit, on_step: StepCallback) -> Pixels:
         """See `Pipeline`. The same edit gives the same bits on one machine."""
+        self.work = None
         height, width = edit.image.shape[:2]
         image = Image.fromarray(np.ascontiguousarray(edit.image))
         mask = Image.fromarray(np.where(edit.region, np.uint8(255), np.uint8(0)))
         with (
-            gpu_errors(self.card, loading=not self._is_warm, on_full=self._forget_prompts),
+            gpu_errors(self.card, loading=not self._is_warm, on_full=self._give_up),
             Savers(self.pipe, edit.save_memory or self._tiles),
+            attending(self._acceleration.attention),
             torch.inference_mode(),
         ):
             total = self.steps(edit)
@@ -213,7 +226,6 @@ class DiffusersPipeline(ABC):
     @contextlib.contextmanager
     def _in_tier(self, edit: Edit, callbacks: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """While this lasts, the networks leave out what the edit's tier allows; `callbacks` as they are then needed."""
-        self.work = None
         if edit.tier is Tier.EXACT:
             yield callbacks
             return
@@ -221,6 +233,10 @@ class DiffusersPipeline(ABC):
         with run.entered():
             yield {**callbacks, _CALLBACK: run.counting(callbacks[_CALLBACK])}
         self.work = run.work
+
+    @property
+    def _acceleration(self) -> Acceleration:
+        return NOTHING if self.runtime is None else self.runtime.acceleration
 
     @property
     def _tiles(self) -> bool:
@@ -233,9 +249,12 @@ class DiffusersPipeline(ABC):
         if edit.control is not None:
             self._need("control", told)
 
-    def _forget_prompts(self) -> None:
+    def _give_up(self) -> None:
+        """What is held for later jobs, where memory did not suffice."""
         for forget in self._forget:
             forget()
+        if self._acceleration.compiling == "cuda-graphs":
+            forget_graphs()
 
     def steps(self, edit: Edit) -> int:
         """How many steps it will take in all."""

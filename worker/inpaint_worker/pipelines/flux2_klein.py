@@ -25,7 +25,9 @@ _SHORTEST, _LONGEST = 16, 65536
 
 
 class Flux2Klein(DiffusersPipeline):
-    """FLUX.2 [klein] in bfloat16."""
+    """FLUX.2 [klein] in bfloat16. A reference image is more tokens, as many as it has pixels for."""
+
+    varying = True
 
     def assemble(self, runtime: Runtime) -> Any:
         """See `DiffusersPipeline`."""

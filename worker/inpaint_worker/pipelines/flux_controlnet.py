@@ -10,13 +10,14 @@ from inpaint_core.errors import WeightsMissing
 from inpaint_core.settings import Settings
 from PIL import Image
 
+from inpaint_worker.pipelines.acceleration import accelerate_network
 from inpaint_worker.pipelines.base import Edit
 from inpaint_worker.pipelines.clip_reference import for_clip
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline, Guide
 from inpaint_worker.pipelines.flux_inpaint_controlnet import FluxInpaintControlNetModel
 from inpaint_worker.pipelines.flux_inpaint_pipeline import FluxInpaintControlNetPipeline
 from inpaint_worker.pipelines.flux_ip_adapter import read_ip_adapter
-from inpaint_worker.pipelines.flux_union import compile_blocks, control_image, read_union
+from inpaint_worker.pipelines.flux_union import control_image, read_union
 from inpaint_worker.pipelines.pretrained import read_pretrained
 from inpaint_worker.pipelines.runtime import Runtime
 
@@ -62,8 +63,7 @@ class FluxControlNet(DiffusersPipeline):
                 f"double and single blocks, and {repo} has {found}.",
                 repo=repo,
             )
-        if runtime.compile:
-            compile_blocks(union)
+        accelerate_network(union, runtime.acceleration)
         self.pipe.register_modules(union=union)
 
     def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:
@@ -87,11 +87,6 @@ class FluxControlNet(DiffusersPipeline):
     @property
     def _clip_side(self) -> int:
         return int(self.pipe.image_encoder.config.image_size)
-
-    def compile(self) -> None:
-        """The blocks of the ControlNet, too."""
-        super().compile()
-        compile_blocks(self.pipe.controlnet)
 
     def _controlnet(self, runtime: Runtime) -> Any:
         found = self.located["controlnet"]

@@ -14,10 +14,11 @@ from inpaint_core.settings import Settings
 from PIL import Image
 from transformers import T5EncoderModel
 
+from inpaint_worker.pipelines.acceleration import accelerate_network
 from inpaint_worker.pipelines.base import Edit
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline, Guide
 from inpaint_worker.pipelines.flux_fill_pipeline import GuidedFluxFillPipeline
-from inpaint_worker.pipelines.flux_union import compile_blocks, control_image, read_union
+from inpaint_worker.pipelines.flux_union import control_image, read_union
 from inpaint_worker.pipelines.pretrained import read_pretrained
 from inpaint_worker.pipelines.runtime import Runtime
 
@@ -26,14 +27,14 @@ _QUANTISED = {"transformer": FluxTransformer2DModel, "text_encoder_2": T5Encoder
 
 
 class FluxFill(DiffusersPipeline):
-    """FLUX.1 Fill in bfloat16, or with weights that are quantised already.
+    """FLUX.1 Fill in bfloat16, or with weights that are quantised already (NF4) or when they are read (fp8).
 
     A reference image comes in through `redux`, a control image through a ControlNet, `union`; neither is quantised.
     """
 
     def assemble(self, runtime: Runtime) -> Any:
         """Everything from `base`, and from `quantised` what it holds."""
-        given = self._quantised(runtime) if self.card.quantisation else {}
+        given = self._quantised(runtime) if self.card.quantisation == "nf4" else {}
         pipe = read_pretrained(GuidedFluxFillPipeline, self.card, "base", self.located["base"], runtime, **given)
         if given and not runtime.offload:
             # bitsandbytes has put the 4-bit parts on the GPU; the others are where they were read.
@@ -52,8 +53,7 @@ class FluxFill(DiffusersPipeline):
             )
             return
         union = read_union(self.card, "union", self.located["union"], runtime)
-        if runtime.compile:
-            compile_blocks(union)
+        accelerate_network(union, runtime.acceleration)
         self.pipe.register_modules(controlnet=union)
 
     def arguments(self, edit: Edit, image: Image.Image, mask: Image.Image) -> dict[str, Any]:

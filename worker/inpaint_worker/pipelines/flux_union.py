@@ -104,12 +104,6 @@ def guidance(model: Any, value: float, device: torch.device) -> torch.Tensor | N
     return torch.tensor([value], device=device) if model.config.guidance_embeds else None
 
 
-def compile_blocks(net: Any) -> None:
-    """Diffusers knows which blocks of a transformer repeat, but not of a ControlNet."""
-    for block in (*net.transformer_blocks, *net.single_transformer_blocks):
-        block.compile(fullgraph=True)
-
-
 def _sum(one: list[torch.Tensor] | None, other: list[torch.Tensor] | None) -> list[torch.Tensor] | None:
     if one is None or other is None:
         return one if other is None else other

@@ -74,10 +74,6 @@ class Kandinsky(DiffusersPipeline):
             "callback_on_step_end": counted(on_step, total, before=before),
         }
 
-    def compile(self) -> None:
-        """The U-Net as a whole: it has no transformer blocks that repeat."""
-        self.pipe.unet.compile()
-
 
 @contextmanager
 def _mixing(pipe: Any, reference: Reference) -> Iterator[None]:

@@ -28,6 +28,8 @@ class SeededQwenImageControlNet(SeededConditioning, QwenImageControlNetInpaintPi
 class QwenImage(SeededPipeline):
     """Qwen-Image (`base`) and the ControlNet (`controlnet`)."""
 
+    varying = True
+
     def assemble(self, runtime: Runtime) -> Any:
         """See `DiffusersPipeline`."""
         controlnet = read_pretrained(
@@ -49,12 +51,6 @@ class QwenImage(SeededPipeline):
             "controlnet_conditioning_scale": float(edit.parameters["control_scale"]),
             "max_sequence_length": int(edit.parameters["prompt_tokens"]),
         }
-
-    def compile(self) -> None:
-        """Diffusers knows which blocks of the transformer repeat; the ControlNet's are the same."""
-        super().compile()
-        for block in self.pipe.controlnet.transformer_blocks:
-            block.compile(fullgraph=True)
 
 
 def build(card: ModelCard, settings: Settings) -> QwenImage:

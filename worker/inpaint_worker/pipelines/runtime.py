@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from inpaint_core.acceleration import NOTHING, Acceleration
 from inpaint_core.card import ModelCard
 from inpaint_core.errors import DeviceTooSmall, GpuContextBroken, GpuOutOfMemory
 from inpaint_core.log import get_logger
 from inpaint_core.settings import Settings
 
+from inpaint_worker.pipelines.acceleration import choose_acceleration
+from inpaint_worker.pipelines.fp8 import require_fp8
 from inpaint_worker.pipelines.gpu_room import Gpu, offloads, tiles
 
 #: Memory that did not suffice, as other libraries than torch say it. The context is sound.
@@ -31,14 +34,15 @@ class Runtime:
     dtype: torch.dtype
     #: Only the part that works is on the GPU: less memory, more time.
     offload: bool
-    compile: bool
+    #: What makes it quicker.
+    acceleration: Acceleration = NOTHING
     #: Pictures are encoded and decoded in tiles: less memory, and a little other pixels.
     tiling: bool = False
 
     def described(self) -> dict[str, object]:
         """As it is logged and recorded."""
         told = {"device": self.device, "dtype": str(self.dtype).removeprefix("torch.")}
-        return {**told, "offload": self.offload, "compile": self.compile, "tiling": self.tiling}
+        return {**told, "offload": self.offload, "acceleration": str(self.acceleration), "tiling": self.tiling}
 
 
 def choose_runtime(card: ModelCard, settings: Settings) -> Runtime:
@@ -47,7 +51,8 @@ def choose_runtime(card: ModelCard, settings: Settings) -> Runtime:
     if settings.device == "cpu":
         # Half precision is slower than single on a CPU, and some operations have none.
         single = wanted if card.quantisation else torch.float32
-        return Runtime("cpu", single, offload=False, compile=settings.compile, tiling=settings.tiling == "always")
+        acceleration = choose_acceleration(card, settings, device="cpu", offload=False)
+        return Runtime("cpu", single, offload=False, acceleration=acceleration, tiling=settings.tiling == "always")
     if not torch.cuda.is_available():
         memory = f" with {card.gpu_memory_gb:g} GB" if card.gpu_memory_gb else ""
         raise DeviceTooSmall(
@@ -55,11 +60,14 @@ def choose_runtime(card: ModelCard, settings: Settings) -> Runtime:
             "INPAINT_DEVICE=cpu runs it on the CPU, many times slower.",
             need_gb=card.gpu_memory_gb,
         )
+    if card.quantisation == "fp8":
+        require_fp8(card)
     free, total = torch.cuda.mem_get_info()
     gpu = Gpu(torch.cuda.get_device_name(), total, free)
     offload = offloads(card, gpu, settings.offload)
     tiling = tiles(card, gpu, settings.tiling, offload=offload)
-    return Runtime("cuda", wanted, offload=offload, compile=settings.compile, tiling=tiling)
+    acceleration = choose_acceleration(card, settings, device="cuda", offload=offload)
+    return Runtime("cuda", wanted, offload=offload, acceleration=acceleration, tiling=tiling)
 
 
 @contextlib.contextmanager

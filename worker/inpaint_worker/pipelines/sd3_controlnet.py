@@ -52,11 +52,6 @@ class Sd3ControlNet(SeededPipeline):
             "max_sequence_length": int(edit.parameters["prompt_tokens"]),
         }
 
-    def compile(self) -> None:
-        """Block by block: diffusers does not know which of SD3's repeat."""
-        for block in (*self.pipe.transformer.transformer_blocks, *self.pipe.controlnet.transformer_blocks):
-            block.compile(fullgraph=True)
-
 
 def build(card: ModelCard, settings: Settings) -> Sd3ControlNet:
     """The pipeline of a card of SD3 with an inpainting ControlNet."""

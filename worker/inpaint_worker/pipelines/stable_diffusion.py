@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from inpaint_core.settings import Settings
 from PIL import Image
 from transformers import CLIPVisionModelWithProjection
 
+from inpaint_worker.pipelines.acceleration_compiling import uncompiled
 from inpaint_worker.pipelines.base import Edit
 from inpaint_worker.pipelines.clip_reference import for_clip
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline, Guide
@@ -81,9 +83,11 @@ class StableDiffusion(DiffusersPipeline):
 
     def called(self, edit: Edit) -> Any:
         """See `DiffusersPipeline`. With a strength of 0 an image does nothing at all."""
-        guides = []
+        guides: list[AbstractContextManager[None]] = []
         if self._ip_adapter and edit.reference and edit.reference.strength:
             guides.append(self._ip_adapter.attending(edit.reference.strength))
+            if self.runtime is not None and self.runtime.acceleration.compiling:
+                guides.append(uncompiled())  # each strength, a plain number, would be compiled anew
         if self._controlnet and edit.control and edit.control.strength:
             guides.append(self._controlnet.guiding(self.pipe.unet, edit.control))
         return GuidedCall(self.pipe, *guides) if guides else self.pipe

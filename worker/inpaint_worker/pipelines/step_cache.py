@@ -19,6 +19,8 @@ from typing import Any
 
 import torch
 
+from inpaint_worker.pipelines.acceleration_compiling import in_blocks
+
 #: What transformers of diffusers call their blocks, in the order of their work.
 _BLOCKS = ("transformer_blocks", "single_transformer_blocks")
 
@@ -65,17 +67,16 @@ class StepCache:
         roles: list[Callable[..., Any]] = [self._middle] * sum(len(blocks) for blocks in plain.values())
         roles[0], roles[-1] = self._first, self._last
         # Compiled as a whole, it would be compiled again, with this in it.
-        whole, transformer._compiled_call_impl = transformer._compiled_call_impl, None
-        try:
-            for name, blocks in plain.items():
-                setattr(transformer, name, _Asked(blocks, roles[: len(blocks)]))
-                roles = roles[len(blocks) :]
-            yield
-        finally:
-            for name, blocks in plain.items():
-                setattr(transformer, name, blocks)
-            transformer._compiled_call_impl = whole
-            self._streams.clear()
+        with in_blocks(transformer):
+            try:
+                for name, blocks in plain.items():
+                    setattr(transformer, name, _Asked(blocks, roles[: len(blocks)]))
+                    roles = roles[len(blocks) :]
+                yield
+            finally:
+                for name, blocks in plain.items():
+                    setattr(transformer, name, blocks)
+                self._streams.clear()
 
     def step_done(self) -> None:
         """The next pass is the first of another step."""

@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 from diffusers import ControlNetUnionModel
-from diffusers.models.attention import BasicTransformerBlock
 from inpaint_core.guides import ControlType
 from safetensors.torch import load_file
 
+from inpaint_worker.pipelines.acceleration import accelerate_network
 from inpaint_worker.pipelines.base import Control
 from inpaint_worker.pipelines.runtime import Runtime
 
@@ -92,9 +92,7 @@ def read_controlnet_union(file: Path, unet: Any, runtime: Runtime) -> UnionContr
     except RuntimeError as error:
         raise ValueError(f"{file.name}: {' '.join(str(error).split())[:200]}") from error
     net = net.to(runtime.dtype).eval()
-    for block in net.modules() if runtime.compile else ():
-        if isinstance(block, BasicTransformerBlock):
-            block.compile(fullgraph=True)
+    accelerate_network(net, runtime.acceleration)
     return UnionControlNet(net, runtime)
 
 

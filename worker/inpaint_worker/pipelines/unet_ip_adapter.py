@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from torch.nn import Module
 
 from inpaint_worker.pipelines.runtime import is_of_the_gpu
 
@@ -29,6 +31,13 @@ class _Attention:
         own = "encoder_hid_proj."
         processors = {name: one for name, one in unet.attn_processors.items() if not name.startswith(own)}
         return cls(processors, unet.encoder_hid_proj, unet.config.encoder_hid_dim_type)
+
+    def where_it_differs(self, plain: _Attention) -> _Attention:
+        """With the processors of `plain` where these have no weights: new ones know nothing of fused projections."""
+        own = {
+            name: one if isinstance(one, Module) else plain.processors[name] for name, one in self.processors.items()
+        }
+        return replace(self, processors=own)
 
     def put_into(self, unet: Any) -> None:
         unet.encoder_hid_proj = None  # first: diffusers counts its processors, too
@@ -66,7 +75,7 @@ def read_ip_adapter(pipe: Any, file: Path) -> IpAdapter:
         pipe.load_ip_adapter(
             str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None, local_files_only=True
         )
-        return IpAdapter(pipe, plain, _Attention.of(pipe.unet))
+        return IpAdapter(pipe, plain, _Attention.of(pipe.unet).where_it_differs(plain))
     except (KeyError, RuntimeError) as error:
         if is_of_the_gpu(error):
             raise

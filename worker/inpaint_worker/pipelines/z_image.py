@@ -23,6 +23,8 @@ from inpaint_worker.pipelines.z_image_controlnet import ControlLatents, read_z_i
 class ZImage(DiffusersPipeline):
     """Z-Image Turbo (`base`) and the ControlNet (`controlnet`), which takes control images, too."""
 
+    varying = True
+
     def __init__(self, card: ModelCard, settings: Settings) -> None:
         super().__init__(card, settings)
         self._control = ControlLatents()
@@ -62,13 +64,6 @@ class ZImage(DiffusersPipeline):
             "controlnet_conditioning_scale": float(edit.parameters["control_scale"]),
             "max_sequence_length": int(edit.parameters["prompt_tokens"]),
         }
-
-    def compile(self) -> None:
-        """Diffusers knows which blocks of the transformer repeat, but not of the ControlNet."""
-        super().compile()
-        net = self.pipe.controlnet
-        for block in (*net.control_layers, *net.control_noise_refiner):
-            block.compile(fullgraph=True)
 
 
 def _part(net: Any, transformer: Any) -> None:
