@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
+from inpaint_core.acceleration import AUTO, Acceleration
 from inpaint_core.card import ModelCard
 from inpaint_core.errors import InvalidRequest
 from inpaint_core.tiers import Tier
@@ -96,4 +97,6 @@ def _impossible(card: ModelCard, mode: Mode) -> str | None:
     if mode.tier is not Tier.EXACT and mode.tier not in card.tiers:
         has = ", ".join([Tier.EXACT, *card.tiers])
         return f"{card.name} has no tier {mode.tier} (it has: {has}), so {mode} is left out for it."
+    if mode.accelerate != AUTO and (problem := Acceleration.parse(mode.accelerate).problem(card.accelerations)):
+        return f"{card.name} {problem}; so {mode} is left out for it."
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from inpaint_core.job import ParameterValue
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -46,14 +46,12 @@ class Machine(_Model):
 class Measured(_Model):
     """Numbers of a row. A field that is None stands in `unknown`, with the reason."""
 
-    #: Fields that may be None without a reason.
-    FREE: ClassVar[frozenset[str]] = frozenset()
     unknown: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _tells_why(self) -> Measured:
         for name in type(self).model_fields:
-            if getattr(self, name) is None and name not in self.unknown and name not in self.FREE:
+            if getattr(self, name) is None and name not in self.unknown:
                 raise ValueError(f"{name} is null, and unknown does not say why")
         return self
 
@@ -76,16 +74,21 @@ class Rate(_Model):
     dtype: str
 
 
-class Seconds(Measured):
-    """One image after the other, as a worker makes them."""
+class Loaded(Measured):
+    """What a model costs before its first image."""
 
-    what: Literal["seconds"] = "seconds"
     import_s: NotNegative | None = None
     #: Weights from the disk to the device.
     load_s: NotNegative | None = None
     #: Share of the weights that the system held in memory before they were read, 0 to 1.
     page_cache: Annotated[float, Field(ge=0, le=1)] | None = None
     weights_gb: NotNegative | None = None
+
+
+class Seconds(Loaded):
+    """One image after the other, as a worker makes them."""
+
+    what: Literal["seconds"] = "seconds"
     #: The worker's own first run with few steps; what is compiled is compiled in it.
     warm_s: NotNegative | None = None
     #: From loaded to the first result, the warm-up included.
@@ -119,7 +122,7 @@ class Case(_Model):
     tflop: Positive | None
 
 
-class Cropping(Measured):
+class Cropping(Loaded):
     """What painting a crop instead of the whole photo saves."""
 
     what: Literal["cropping"] = "cropping"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -193,6 +194,8 @@ class Run:
         for each in cards.card(order.model).weights.values():
             if each.repo not in needed:
                 shutil.rmtree(self.weights / each.repo, ignore_errors=True)
+                with contextlib.suppress(OSError):  # others of the same owner may be needed
+                    (self.weights / each.repo).parent.rmdir()
 
     def _request(self, task: Any, order: Order, painted: tuple[tuple[int, int], ...] = ()) -> Request:
         return Request(task=task, order=order, weights=self.weights, parent=os.getpid(), painted=painted)
