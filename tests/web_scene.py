@@ -65,6 +65,7 @@ class WebScene:
         rooms: bool = False,
         result: bytes | None = None,
         sample_name: str = "sample",
+        tier: str = "exact",
     ) -> UUID:
         """A run whose trials all have results that were made elsewhere. `rooms`: of real pictures, else small ones."""
         sources, news = [], []
@@ -93,7 +94,7 @@ class WebScene:
             cards = load_catalogue()
             register_models(connection, [cards.card(model) for model in models])
             version, _ = insert_version(connection, name, None, hashlib.sha256(name.encode()).hexdigest(), news)
-            plan = RunPlan(version.id, list(models), None, list(range(1, trials + 1)), imported=True)
+            plan = RunPlan(version.id, list(models), None, list(range(1, trials + 1)), imported=True, tier=tier)
             run = insert_run(connection, name, plan, [])
             for model in models:
                 made = [

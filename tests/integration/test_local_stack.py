@@ -40,7 +40,8 @@ def stop(*_):
     print("leaving", flush=True)
     sys.exit(0)
 signal.signal(signal.SIGTERM, signal.SIG_IGN if name == "deaf" else stop)
-print("up in", os.environ["INPAINT_DATA_DIR"], os.environ.get("INPAINT_FLOWER_PORT"), flush=True)
+told = [os.environ.get("INPAINT_" + variable) for variable in ("DATA_DIR", "FLOWER_PORT", "TIER")]
+print("up in", *told, flush=True)
 if name == "mortal":
     sys.exit(1)
 time.sleep(120)
@@ -167,6 +168,19 @@ def test_children_find_the_stack_and_flower_its_login(up: Callable[..., Up]) -> 
     environment = Path(f"/proc/{stack.pid('flower')}/environ").read_text()
     assert f"INPAINT_FLOWER_BASIC_AUTH={':'.join(login)}\0" in environment
     assert load_settings(data_dir=stack.data_dir).redis_url
+
+
+def test_a_tier_is_for_those_models_that_have_it(up: Callable[..., Up]) -> None:
+    stack = up("opencv-telea", "unheard-of", INPAINT_TIER="fast")
+    stack.ready()
+    stack.until(lambda _: stack.text().count("up in") == 4)
+    assert "opencv-telea has no tier fast: its worker runs in exact what names none" in stack.text()
+    told = {
+        line.split(" | ")[0].split(" ", 1)[1].strip(): line.split()[-1]
+        for line in stack.text().splitlines()
+        if "up in" in line
+    }
+    assert (told["worker opencv-telea"], told["worker unheard-of"]) == ("exact", "fast")
 
 
 def test_a_second_one_in_the_same_folder_is_refused(up: Callable[..., Up]) -> None:

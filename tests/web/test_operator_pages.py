@@ -59,6 +59,17 @@ def test_the_leaderboard_is_the_reports_own_table_and_plots(operator: TestClient
     assert missing.status_code == 400 and "rooms-1" in missing.text
 
 
+def test_a_tier_that_is_not_exact_stands_beside_the_model(operator: TestClient, scene: WebScene) -> None:
+    scene.run("rooms-1", samples=1, trials=1)
+    scene.run("rooms-2", samples=1, trials=1, tier="fast")
+    for path in ("/gallery/rooms-2", "/leaderboard?run=rooms-2"):
+        assert "opencv-telea (fast)" in operator.get(path).text, path
+    for path in ("/gallery/rooms-1", "/leaderboard?run=rooms-1"):
+        page = operator.get(path).text
+        assert "opencv-telea" in page and "opencv-telea (" not in page, path
+    assert "rooms-2 (fast)" in operator.get("/gallery").text
+
+
 def test_a_job_shows_its_pictures_and_where_its_seconds_went(
     operator: TestClient, client: InpaintClient, worker
 ) -> None:

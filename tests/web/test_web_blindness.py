@@ -47,6 +47,13 @@ def test_nothing_tells_a_model_a_purpose_or_where_a_picture_lies(enter, scene: W
                 assert word.encode() not in body, (path, word)
 
 
+def test_nothing_tells_a_tier(enter, scene: WebScene) -> None:
+    rated = scene.session(scene.run(tier="turbo"), check_share=1)
+    for path, headers, body in everything(enter(rated.token), rated):
+        for word in ("turbo", "tier"):
+            assert word not in path and word not in headers and word.encode() not in body, (path, word)
+
+
 def test_pictures_are_made_anew_and_hold_nothing_but_pixels(ada: TestClient, rated: Rated) -> None:
     for path, headers, body in everything(ada, rated):
         if not path.startswith("/image/"):
