@@ -72,3 +72,21 @@ def test_a_card_tells_how_it_takes_guides_for_people_and_for_programs() -> None:
         if card.control is not None:
             assert plain["control"]["types"] == list(card.control.types)
             assert shown["control image"].startswith(", ".join(card.control.types) + "; ")
+
+
+def test_a_card_tells_its_tiers_and_what_each_leaves_out() -> None:
+    quicker = 0
+    for card in load_catalogue().values():
+        shown = dict(line.split("\t", 1) for line in said("models", "show", card.name).splitlines() if "\t" in line)
+        assert shown["tiers"].startswith("exact")
+        assert all(tier in shown["tiers"] for tier in card.tiers)
+        for use in card.tiers.values():
+            quicker += 1
+            assert all(f"{getattr(use, name):g}" in shown["tiers"] for name in use.elements)
+        assert (shown["tiers"] == "exact") is (not card.tiers)
+    assert quicker
+
+
+def test_tiers_are_completed() -> None:
+    assert list(guide_options.complete_tier("")) == ["exact", "fast", "turbo"]
+    assert list(guide_options.complete_tier("f")) == ["fast"]

@@ -55,6 +55,15 @@ def control(card: ModelCard) -> str:
     return f"{', '.join(card.control.types)}; {card.control.by}, strength {card.control.strength:g} (0 to 2)"
 
 
+def tiers(card: ModelCard) -> str:
+    """What it runs in, and what each quicker tier leaves out."""
+    told = ["exact"]
+    for tier, use in card.tiers.items():
+        elements = ", ".join(f"{name.replace('_', ' ')} {getattr(use, name):g}" for name in use.elements)
+        told.append(f"{tier} ({elements})")
+    return ", ".join(told)
+
+
 def weights(found: Weights) -> str:
     """Where a part comes from."""
     words = [f"{found.repo} at {found.revision}"]

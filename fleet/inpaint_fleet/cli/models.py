@@ -71,6 +71,7 @@ def show(
         ("number format", card_wording.number_format(card)),
         ("prompt", card.prompt.value), ("negative prompt", "yes" if card.negative_prompt else "no"),
         ("reference image", card_wording.reference(card)), ("control image", card_wording.control(card)),
+        ("tiers", card_wording.tiers(card)),
         ("sizes", edit_wording.size_rule(card.size)),
         ("progress", "step by step" if card.progress else "none"),
         ("deterministic", "yes" if card.deterministic else "no"), ("family", card.family),
