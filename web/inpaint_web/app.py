@@ -13,15 +13,24 @@ from inpaint_core.log import get_logger
 from inpaint_core.settings import Settings
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.types import Scope
+from starlette.types import ASGIApp
 
 from inpaint_web.api import item_pictures, ratings
-from inpaint_web.errors import NotThere, TooSoon, WebError, status_of, told_of
+from inpaint_web.errors import NotAllowed, NotThere, TooMany, TooSoon, WebError, status_of, told_of
 from inpaint_web.pages import enter, files, gallery, home, job, leaderboard, rate
 from inpaint_web.security.guard import Guard
+from inpaint_web.security.headers import WithHeaders
 from inpaint_web.site import Site, make_site
 
 log = get_logger("inpaint.web")
+
+
+class _Pages(FastAPI):
+    """With headers around even what answers when everything else has failed."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The stack that Starlette makes, within ours."""
+        return WithHeaders(super().build_middleware_stack())
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -34,14 +43,14 @@ def create_app(settings: Settings) -> FastAPI:
         site.database.close()
 
     # No documentation pages: they load scripts from elsewhere.
-    app = FastAPI(title="Inpaint Fleet", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
+    app = _Pages(title="Inpaint Fleet", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
     app.state.site = site
     for part in (files, enter, home, rate, gallery, leaderboard, job, item_pictures, ratings):
         app.include_router(part.router)
     app.add_middleware(
         Guard,
         public_url=settings.web_url,
-        answer=lambda scope, error, wait_s: _refused(site, scope, error, wait_s),
+        answer=lambda scope, error: answer(site, error, script=_wants_json(scope["path"])),
     )
     app.add_exception_handler(InpaintError, _on_error)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -58,21 +67,18 @@ def answer(site: Site, error: InpaintError, *, script: bool) -> Response:
         told: dict[str, object] = {"code": error.code, "title": title, "message": sentence}
         if isinstance(error, TooSoon):
             told = {**told, **error.facts}
-        return JSONResponse({"error": told}, status_code=status)
-    at_door = status in (401, 403) and error.code != "cross_site"
-    values = {"title": title, "sentence": sentence}
-    return site.page("enter.html" if at_door else "error.html", values, status=status, has_form=at_door)
+        made: Response = JSONResponse({"error": told}, status_code=status)
+    else:
+        at_door = status in (401, 403) and error.code != "cross_site"
+        values = {"title": title, "sentence": sentence}
+        made = site.page("enter.html" if at_door else "error.html", values, status=status, has_form=at_door)
+    if isinstance(error, TooMany):
+        made.headers["retry-after"] = str(max(1, round(float(str(error.facts.get("wait_s", 1))))))
+    return made
 
 
 def _wants_json(path: str) -> bool:
     return path.startswith(("/api/", "/image/"))
-
-
-def _refused(site: Site, scope: Scope, error: WebError, wait_s: float) -> Response:
-    made = answer(site, error, script=_wants_json(scope["path"]))
-    if wait_s:
-        made.headers["retry-after"] = str(max(1, round(wait_s)))
-    return made
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
@@ -85,8 +91,11 @@ async def _on_error(request: Request, error: Exception) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    found = NotThere() if error.status_code == 404 else WebError("This address does not take such a request.")
-    return answer(request.app.state.site, found, script=_wants_json(request.url.path))
+    found = {404: NotThere, 405: NotAllowed}.get(error.status_code, WebError)()
+    made = answer(request.app.state.site, found, script=_wants_json(request.url.path))
+    if "allow" in (headers := {name.lower(): value for name, value in (error.headers or {}).items()}):
+        made.headers["allow"] = headers["allow"]
+    return made
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

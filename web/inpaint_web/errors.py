@@ -63,6 +63,29 @@ class TooSoon(WebError):
     title = "A moment"
 
 
+class TooFew(WebError):
+    """Rate at least half of the items; then the session can be finished."""
+
+    code = "too_few"
+    title = "Not yet"
+
+
+class NotAllowed(WebError):
+    """The address does not take such a request."""
+
+    code = "not_allowed"
+    status = 405
+    title = "That does not go here"
+
+
+class TooSlow(WebError):
+    """The request did not arrive in time. Send it again."""
+
+    code = "too_slow"
+    status = 408
+    title = "Too slow"
+
+
 class TooMany(WebError):
     """There were many requests in a short time. Wait a few seconds, then go on; nothing is lost."""
 

@@ -23,6 +23,8 @@ SMALL = (320, 640)
 #: Outputs may have more bytes than any input is allowed to have.
 _MOST_BYTES = 1 << 31
 _CACHE_BYTES = 96 << 20
+#: Pictures that are decoded at once, whatever asks for them.
+_MOST_DECODING = 3
 #: Address, size for grids, seed of damage.
 _Key = tuple[str, int | None, int | None]
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -49,6 +51,8 @@ class Pictures:
         self._kept = 0
         self._lock = threading.Lock()
         self._making: dict[_Key, threading.Lock] = {}
+        # A large picture is hundreds of megabytes of pixels while it is decoded.
+        self._decoding = threading.BoundedSemaphore(_MOST_DECODING)
 
     def get(self, uri: str, small: int | None = None, damage_seed: int | None = None) -> Picture:
         """The picture, without loss; or `small` pixels wide at most, for a grid. `damage_seed`: spoilt on purpose."""
@@ -62,10 +66,15 @@ class Pictures:
             with self._lock:
                 if (found := self._cache.get(key)) is not None:
                     return found
-            made = clean(self._store.get(ObjectRef.parse(uri), _MOST_BYTES), self._limits, small, damage_seed)
-            with self._lock:
-                self._keep(key, made)
-                self._making.pop(key, None)
+            try:
+                data = self._store.get(ObjectRef.parse(uri), _MOST_BYTES)
+                with self._decoding:
+                    made = clean(data, self._limits, small, damage_seed)
+                with self._lock:
+                    self._keep(key, made)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
         return made
 
     def _keep(self, key: _Key, picture: Picture) -> None:

@@ -11,17 +11,23 @@ from inpaint_core.settings import Settings
 from inpaint_web.app import create_app
 
 log = get_logger("inpaint.web")
+#: More than that are answered 503: fewer than the files that a process may have open. A browser opens six.
+MOST_CONNECTIONS = 800
 
 
 def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. `StackError` if the port is taken."""
     import uvicorn
 
+    from inpaint_web.patience import PatientProtocol
+
     host, port = settings.web_host, settings.web_port
     listener = _listen(host, port)
     log.info("web_started", url=settings.web_url or f"http://{host}:{port}", operators=settings.web_token is not None)
     config = uvicorn.Config(
         create_app(settings),
+        http=PatientProtocol,
+        limit_concurrency=MOST_CONNECTIONS,
         # Our own logging; and no line for each request: the path of a link holds its token.
         log_config=None,
         access_log=False,

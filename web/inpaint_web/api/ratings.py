@@ -13,13 +13,17 @@ from inpaint_db.rating_sessions import SessionRow, finish_session
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from inpaint_web.errors import NotThere, TooSoon
+from inpaint_web.errors import NotThere, TooFew, TooSoon
 from inpaint_web.pages.rate import own_session
 from inpaint_web.site import RaterNow, SiteNow
 
 router = APIRouter(prefix="/api/sessions/{session_id}")
 #: A clock may say that an item was shown a little later than it was.
 _SLACK_S = 0.25
+#: A page that was left open over a night says more than it knows.
+_LONGEST_S = 86_400.0
+#: Of the items, so many have to be rated before it is told what made them.
+_LEAST_RATED = 0.5
 Json = dict[str, Any]
 
 
@@ -30,7 +34,9 @@ class Stars(BaseModel):
     criterion: Annotated[str, Field(max_length=40)]
     stars: Annotated[int, Field(ge=0, le=4, strict=True)]
     #: Seconds between showing and giving.
-    duration_s: Annotated[float, Field(ge=0, le=86_400)]
+    duration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    #: Seconds since it was given, while it could not be sent.
+    waited_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     ui_version: Annotated[str, Field(max_length=40)] = ""
 
 
@@ -55,14 +61,18 @@ def session(session_id: UUID, rater: RaterNow, site: SiteNow) -> Json:
 
 @router.get("/items/{position}")
 def item(session_id: UUID, position: int, rater: RaterNow, site: SiteNow, peek: bool = False) -> Json:
-    """What an item shows. `peek`: only to fetch its pictures early; it is not noted as shown."""
+    """What an item shows. `peek`: only to know; else it is the one that the rater looks at from now on."""
     with site.database.read() if peek else site.database.begin() as connection:
         return _told(shown(connection, rater.id, session_id, position, site.settings.s3_bucket, note=not peek))
 
 
 @router.put("/items/{position}/ratings/{rating_id}")
 def rating(session_id: UUID, position: int, rating_id: UUID, given: Stars, rater: RaterNow, site: SiteNow) -> Json:
-    """Save stars. The same again is answered as the first time."""
+    """Save stars. The same again is answered as the first time.
+
+    An item's first stars wait until it was the one that this rater had open for as long as the session asks: by the
+    clock of this side, so that a script cannot say that it has looked, nor look at several items at once.
+    """
     with site.database.begin() as connection:
         look = look_at(connection, rater.id, session_id, position)
         if look is None:
@@ -77,7 +87,9 @@ def rating(session_id: UUID, position: int, rating_id: UUID, given: Stars, rater
             item_id=look.item_id,
             criterion=given.criterion,
             stars=given.stars,
-            duration_s=given.duration_s,
+            duration_s=min(given.duration_s, _LONGEST_S),
+            measured_s=look.seconds,
+            waited_s=given.waited_s,
             ui_version=given.ui_version,
         )
     return {"saved": str(saved.id), "criterion": saved.criterion, "stars": saved.stars, "again": saved.again}
@@ -105,9 +117,15 @@ def take_back(session_id: UUID, event_id: UUID, rater: RaterNow, site: SiteNow) 
 
 @router.post("/finish")
 def finish(session_id: UUID, rater: RaterNow, site: SiteNow) -> Json:
-    """End the session; nothing can be changed afterwards."""
+    """End the session; nothing can be changed afterwards, and which model made what is told."""
     with site.database.begin() as connection:
-        own_session(connection, rater.id, session_id)
+        row = own_session(connection, rater.id, session_id)
+        rated = sum(state.rated for state in item_states(connection, rater.id, session_id))
+        if row.next_position is None and rated < _LEAST_RATED * row.items:
+            raise TooFew(
+                f"You have rated {rated} of {row.items}, and skipped the others. Rate at least half of them, then "
+                "finish: Back leads to those that you skipped, and stars count for them all the same."
+            )
         return _progress(finish_session(connection, rater.id, session_id))
 
 

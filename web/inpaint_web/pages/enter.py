@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Annotated
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Request
 from inpaint_core.errors import InvalidRequest
-from inpaint_db.raters import find_rater_by_token
+from inpaint_db.raters import RaterRow, find_rater_by_token
 from starlette.responses import RedirectResponse, Response
 
-from inpaint_web.errors import LinkRefused, TooMany
+from inpaint_web.errors import LinkRefused
 from inpaint_web.security import cookies
+from inpaint_web.security.limits import address_of
 from inpaint_web.site import Site, SiteNow
 
 router = APIRouter()
@@ -23,7 +23,7 @@ _MOST_LETTERS = 200
 @router.get("/enter/{token}")
 def enter_by_link(token: str, request: Request, site: SiteNow) -> Response:
     """What a link leads to. It works as often as it is opened, so that a preview in a chat does not use it up."""
-    return _enter(token, request, site)
+    return _enter(token, request, site, asked=False)
 
 
 @router.get("/enter")
@@ -42,7 +42,7 @@ async def _field(request: Request) -> str:
 @router.post("/enter")
 def enter_by_form(request: Request, site: SiteNow, given: Annotated[str, Depends(_field)]) -> Response:
     """The same by hand: a password, or the whole link."""
-    return _enter(given.strip().rstrip("/").rsplit("/", 1)[-1], request, site)
+    return _enter(given.strip().rstrip("/").rsplit("/", 1)[-1], request, site, asked=True)
 
 
 @router.post("/leave")
@@ -54,24 +54,40 @@ def leave(request: Request, site: SiteNow) -> Response:
     return response
 
 
-def _enter(token: str, request: Request, site: Site) -> Response:
-    address = request.client.host if request.client else "unknown"
+def _enter(token: str, request: Request, site: Site, *, asked: bool) -> Response:
     secure = site.is_secure(request)
-    secret = site.operator_token
-    if secret is not None and hmac.compare_digest(token.encode("utf-8", "replace"), secret.encode()):
-        response = RedirectResponse("/leaderboard", status_code=303)
-        cookies.write(response, cookies.OPERATOR, cookies.operator_stamp(secret), secure=secure)
+    rater, reason = _whose(token, site)
+    if rater is not None:
+        if not asked and (other := _other(rater, request, site)) is not None:
+            # A page elsewhere must not put its own rater in the place of whoever is at work here.
+            values = {"rater": rater, "other": other, "token": token}
+            return site.page("enter_as.html", values, has_form=True)
+        response = RedirectResponse("/", status_code=303)
+        cookies.write(response, cookies.RATER, token, secure=secure)
         return response
-    try:
-        if len(token) > _MOST_LETTERS or not token.isascii():
-            raise LinkRefused
-        with site.database.read() as connection:
-            find_rater_by_token(connection, token)
-    except (InvalidRequest, LinkRefused) as error:
-        # Only what failed counts: a whole office behind one address may open its links at once.
-        if site.guesses.take(address):
-            raise TooMany from None
-        raise LinkRefused(error.message if isinstance(error, InvalidRequest) else None) from None
-    response = RedirectResponse("/", status_code=303)
-    cookies.write(response, cookies.RATER, token, secure=secure)
+    # Nobody guesses a link of 256 bits. A password may be guessed: none is looked at once there were too many tries.
+    site.count_guess(request)
+    if not site.operators.is_password(token):
+        raise LinkRefused(reason)
+    site.guesses.give_back(address_of(request))
+    response = RedirectResponse("/leaderboard", status_code=303)
+    cookies.write(response, cookies.OPERATOR, site.operators.stamp(), secure=secure)
     return response
+
+
+def _whose(token: str, site: Site) -> tuple[RaterRow | None, str | None]:
+    """The rater whose link it is, or why it is nobody's."""
+    if len(token) > _MOST_LETTERS or not token.isascii():
+        return None, None
+    try:
+        with site.database.read() as connection:
+            return find_rater_by_token(connection, token), None
+    except InvalidRequest as error:
+        return None, error.message
+
+
+def _other(rater: RaterRow, request: Request, site: Site) -> RaterRow | None:
+    """Somebody else whose cookie the browser holds."""
+    there = cookies.read(request, cookies.RATER, secure=site.is_secure(request))
+    other = _whose(there, site)[0] if there else None
+    return other if other is not None and other.id != rater.id else None

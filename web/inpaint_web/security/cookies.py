@@ -1,4 +1,4 @@
-"""Who is who: a rater by the token of a personal link, an operator by a stamp made with INPAINT_WEB_TOKEN.
+"""Who is who: a rater by the token of a personal link, an operator by a stamp (`inpaint_web.security.operators`).
 
 Both are cookies that scripts cannot read and other sites cannot send along with what changes something. A rater's
 holds the token itself, so that a link that is withdrawn closes at once, in every process.
@@ -6,17 +6,15 @@ holds the token itself, so that a link that is withdrawn closes at once, in ever
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import time
-
 from starlette.requests import Request
 from starlette.responses import Response
+
+from inpaint_web.security.operators import STAMP_S
 
 RATER = "inpaint-rater"
 OPERATOR = "inpaint-operator"
 #: Seconds for which a browser remembers either; what the link itself allows may be shorter.
-_REMEMBERED_S = {RATER: 60 * 86_400, OPERATOR: 12 * 3600}
+_REMEMBERED_S = {RATER: 60 * 86_400, OPERATOR: STAMP_S}
 
 
 def plain_name(name: str, *, secure: bool) -> str:
@@ -50,24 +48,3 @@ def write(response: Response, name: str, value: str, *, secure: bool) -> None:
 def forget(response: Response, name: str, *, secure: bool) -> None:
     """Remove it."""
     response.delete_cookie(plain_name(name, secure=secure), path="/", secure=secure, httponly=True, samesite="lax")
-
-
-def operator_stamp(secret: str, now: float | None = None) -> str:
-    """What an operator's cookie holds: when it ends, and proof that whoever made it knew the secret."""
-    until = int((time.time() if now is None else now) + _REMEMBERED_S[OPERATOR])
-    return f"{until}.{_proof(secret, until)}"
-
-
-def is_operator(stamp: str | None, secret: str | None, now: float | None = None) -> bool:
-    """Whether the stamp was made with this secret and has not ended."""
-    if not stamp or not secret:
-        return False
-    until, _, proof = stamp.partition(".")
-    if not (until.isascii() and until.isdigit() and len(until) < 13):
-        return False
-    genuine = hmac.compare_digest(proof.encode(), _proof(secret, int(until)).encode())
-    return genuine and int(until) > (time.time() if now is None else now)
-
-
-def _proof(secret: str, until: int) -> str:
-    return hmac.new(secret.encode(), f"inpaint operator until {until}".encode(), hashlib.sha256).hexdigest()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -32,3 +35,21 @@ PRIVATE = "private, no-store"
 PICTURE = "private, max-age=3600"
 #: Static files have their content's hash in their address.
 FOREVER = "public, max-age=31536000, immutable"
+
+
+class WithHeaders:
+    """ASGI middleware around everything, so that no answer leaves without them, that of a surprise included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("cache-control", PRIVATE)
+            await send(message)
+
+        await self._app(scope, receive, guarded)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+
+from starlette.requests import HTTPConnection
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Where a request comes from, as limits count it: of IPv6 the network, of which a visitor has all addresses."""
+    host = connection.client.host if connection.client else "unknown"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return host if address.version == 4 else str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
 
 
 class RateLimit:
@@ -33,3 +46,10 @@ class RateLimit:
             if len(self._buckets) > self._most_keys:
                 self._buckets.popitem(last=False)
         return 0.0 if allowed else (1 - tokens) / self._per_s
+
+    def give_back(self, key: str) -> None:
+        """Put a token back that was taken for what then proved to be allowed."""
+        with self._lock:
+            if key in self._buckets:
+                tokens, then = self._buckets[key]
+                self._buckets[key] = (min(self._burst, tokens + 1), then)
