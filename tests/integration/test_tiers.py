@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from factories import job_row, make_job, make_output, make_running, make_worker, row, try_claim
+from factories import job_row, make_job, make_running, make_worker, row, try_claim
 from inpaint_benchmark.report.making import make_report
 from inpaint_benchmark.runs.measuring import measure_run, measure_waiting
 from inpaint_core.catalogue import Catalogue
@@ -302,33 +302,3 @@ def test_a_run_of_one_tier_is_another_than_that_of_the_other(
     assert begin(slow_client, version, CARD.name, tier=Tier.FAST).run.id == fast.run.id
     with pytest.raises(InvalidRequest, match="with other tier"):
         begin(slow_client, version, CARD.name, name=fast.run.name)
-
-
-# --- views of production ----------------------------------------------------------------------------------------------
-
-
-def test_production_is_told_apart_by_tier(connection: Connection) -> None:
-    worker = make_worker(connection)
-    for tier, seconds in (("exact", 4.0), ("fast", 2.0), ("fast", 1.0)):
-        claimed = try_claim(connection, make_job(connection, tier=tier), worker)
-        assert claimed is not None
-        report = AttemptReport(seconds={"inference_s": seconds})
-        assert finish(connection, claimed, JobStatus.SUCCEEDED, report, [make_output(claimed)])
-    failed = try_claim(connection, make_job(connection, tier="turbo"), worker)
-    assert failed is not None and finish(
-        connection, failed, JobStatus.FAILED, AttemptReport(), error_code="model_failed"
-    )
-
-    def rows(statement: str) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in connection.execute(text(statement))]
-
-    assert rows("SELECT tier, images, seconds_per_image FROM bench.cost_per_1k ORDER BY tier") == [
-        ("exact", 1, 4.0), ("fast", 2, 1.5),
-    ]  # fmt: skip
-    assert rows("SELECT tier, attempts, inference_mean_s FROM bench.queue_wait ORDER BY tier") == [
-        ("exact", 1, 4.0), ("fast", 2, 1.5), ("turbo", 1, None),
-    ]  # fmt: skip
-    assert rows("SELECT tier, error_code, jobs FROM bench.failures_by_kind") == [("turbo", "model_failed", 1)]
-    assert rows("SELECT tier, count(*) FROM job_report GROUP BY tier ORDER BY tier") == [
-        ("exact", 1), ("fast", 2), ("turbo", 1),
-    ]  # fmt: skip
