@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up down status test lint types unit pipelines integration web-test acceptance packaging docker-check chaos slow chaos-baseline soak bench-demo bench-geometry bench-history bench-queue bench-web \
+.PHONY: help demo up down status test lint types unit pipelines integration web-test acceptance packaging docker-check chaos slow chaos-baseline soak bench-demo bench-geometry bench-history bench-queue bench-web gpu-figures \
 	pictures web-pictures format schema clean
 
 help:  ## Show what there is to make
@@ -112,6 +112,9 @@ bench-history: $(VENV)/.developer  ## Measure the views for analysts over 100,00
 
 bench-queue: $(VENV)/.developer  ## Measure submitting, per-job overhead and the idle time between jobs
 	@$(BIN)/inpaint bench queue
+
+gpu-figures: $(VENV)/.developer  ## Count anew what each model weighs and computes
+	@$(BIN)/python -m inpaint_benchmark.gpu.figures
 
 bench-web: $(VENV)/.developer  ## Measure saving with many raters at once
 	@$(BIN)/inpaint bench web

@@ -1,8 +1,8 @@
 """What a job computes and what its model weighs, counted without weights, memory or GPU on torch's meta device.
 
-The worker's own pipeline is loaded with tiny weights; then networks in full size, on the meta device, take the places of
-the tiny ones, and one job is run. So steps, guidance, ControlNets, text encoders and the autoencoder are counted as they
-are called.
+The worker's own pipeline is loaded with tiny weights; then networks in full size, on the meta device, take the places
+of the tiny ones, and one job is run. So steps, guidance, ControlNets, text encoders and the autoencoder are counted as
+they are called.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Networks on the meta device that stand in a pipeline as if they were on the CPU, and note what their calls compute."""
+"""Networks on the meta device that stand in a pipeline as if they were on the CPU, and note what they compute."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def meta_network(name: str) -> Any:
     """The network of the part of that name in full size, without memory; made once, and shared."""
     network = build(part(name), buffers=False)
     if part(name).library == "transformers":
-        # The other kernels look whether a mask leaves all as it is, and without memory there is nothing to be seen. They
-        # compute as much.
+        # With the other kernels, which compute as much, it looks whether a mask leaves all as it is; without memory
+        # there is nothing to be seen.
         network.set_attn_implementation("eager")
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):  # pipelines of FLUX.2 read its statistics themselves

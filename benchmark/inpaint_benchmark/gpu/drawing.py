@@ -12,8 +12,8 @@ import torch
 _DEVIATION = 0.02
 #: NF4 packs so many weights to a block, two to a byte, with a float32 for their scale.
 BLOCK = 64
-#: Kandinsky's prior divides by the one and subtracts the other.
-_ONES, _ZEROS = ("gamma", "clip_std"), ("bias", "clip_mean")
+#: Ends of names; Kandinsky's prior multiplies by `clip_std`.
+_ONES, _ZEROS = ("gamma", "clip_std"), ("bias",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +64,5 @@ def _filled(name: str, shape: torch.Size, dtype: torch.dtype, device: str, seed:
     if own in _ONES or (own == "weight" and tensor.ndim == 1):  # a norm's: all others have two dimensions
         return tensor.fill_(1)
     # By name, so that a tensor does not depend on those before it.
-    numbers = torch.Generator(device).manual_seed(zlib.crc32(name.encode()) + (seed << 32))
+    numbers = torch.Generator(device).manual_seed(zlib.crc32(f"{seed} {name}".encode()))
     return tensor.normal_(0, _DEVIATION, generator=numbers)

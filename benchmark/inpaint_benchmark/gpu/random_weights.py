@@ -69,7 +69,7 @@ def write_weights(
     _require_room(folder, sum(one.bytes for _, _, _, drawn in missing for one in drawn))
     for piece, noted, network, drawn in missing:
         place = piece.place(folder)
-        _empty(place, piece)
+        _empty(place)
         _note(place, {**noted, "complete": False})
         if network is None:
             _besides(piece).save_pretrained(place)
@@ -154,7 +154,7 @@ def _holds(piece: Piece, folder: Path, noted: dict[str, Any]) -> bool:
     return found == json.loads(json.dumps({**noted, "complete": True}))
 
 
-def _empty(place: Path, piece: Piece) -> None:
+def _empty(place: Path) -> None:
     if place.exists() and (place / MARKER).is_file():
         shutil.rmtree(place)
     place.mkdir(parents=True, exist_ok=True)
