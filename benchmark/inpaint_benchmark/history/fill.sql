@@ -41,9 +41,9 @@ SELECT pg_temp.new_id(), 'cuda', name, 1 + random(), now() - make_interval(weeks
        CASE WHEN n > 0 THEN now() - make_interval(weeks => 13 * (n - 1)) END
   FROM (VALUES ('NVIDIA L40S'), ('NVIDIA H100'), (NULL)) d (name), generate_series(0, 10) n;
 
-INSERT INTO run (id, name, dataset_version_id, models, seeds, created_at)
+INSERT INTO run (id, name, dataset_version_id, models, seeds, tier, created_at)
 SELECT pg_temp.new_id(), 'run-' || n, d.id, array(SELECT name FROM model WHERE family = 'history'),
-       array(SELECT generate_series(1, 10)),
+       array(SELECT generate_series(1, 10)), CASE WHEN n % 10 = 2 THEN 'fast' ELSE 'exact' END,
        now() - make_interval(weeks => current_setting('history.runs')::int - n)
   FROM dataset_version d, generate_series(1, current_setting('history.runs')::int) n;
 
@@ -59,12 +59,12 @@ SELECT pg_temp.new_id(), r.id, m.name, s.id, n, n, pg_temp.new_id(), v.id
 
 CREATE TEMP TABLE planned ON COMMIT DROP AS
 SELECT t.job_id AS id, t.model, r.created_at + t.number * interval '1 minute' AS at, s.source_sha256, s.mask_sha256,
-       random() AS fate, random() AS second
+       random() AS fate, random() AS second, r.tier
   FROM trial t JOIN run r ON r.id = t.run_id JOIN sample s ON s.id = t.sample_id
 UNION ALL
 SELECT pg_temp.new_id(), 'model-' || 1 + n % 10,
        now() - random() * make_interval(weeks => current_setting('history.runs')::int), s.source_sha256,
-       s.mask_sha256, random(), random()
+       s.mask_sha256, random(), random(), 'exact'
   FROM generate_series(1, 500 * current_setting('history.runs')::int) n JOIN sample s ON s.position = 1 + n % 10;
 
 INSERT INTO job (id, model, status, source_uri, source_sha256, mask_uri, mask_sha256, prompt, request_hash,
@@ -77,12 +77,12 @@ SELECT id, model, CASE WHEN fate < 0.03 THEN 'failed' ELSE 'succeeded' END, 's3:
        CASE WHEN fate < 0.01 THEN 'gpu_memory' WHEN fate < 0.03 THEN 'invalid_image' END,
        CASE WHEN fate < 0.03 THEN 'What was wrong, what was found, what to do.' END
   FROM planned;
-INSERT INTO attempt (job_id, number, worker_id, environment_id, status, started_at, finished_at, first_after_load,
+INSERT INTO attempt (job_id, number, worker_id, environment_id, status, tier, started_at, finished_at, first_after_load,
                      queue_wait_s, fetch_s, prepare_s, gpu_wait_s, inference_s, composite_s, encode_s, store_s,
                      peak_memory_bytes, peak_memory_kind, parameters, windows, error_code)
 SELECT p.id, a.number, w.id, w.environment_id,
        CASE WHEN (a.number = 1 AND p.second < 0.02) OR p.fate < 0.03 THEN 'failed' ELSE 'succeeded' END,
-       p.at + interval '20 s', p.at + interval '30 s', p.second > 0.98, 40 * random(), 0.1, 0.1, 3 * random(),
+       p.tier, p.at + interval '20 s', p.at + interval '30 s', p.second > 0.98, 40 * random(), 0.1, 0.1, 3 * random(),
        5 + 3 * random() + CASE WHEN p.second > 0.98 THEN 10 ELSE 0 END, 0.1, 0.1, 0.1, 3e10 + 1e9 * random(),
        'cuda_allocated', '{"steps": 28, "guidance": 30}',
        '[{"box": [100, 100, 900, 900], "size": [1024, 1024], "content": [1024, 1024]}]',

@@ -63,6 +63,7 @@ QUESTIONS: tuple[Question, ...] = (
         "SELECT metric, better, count(*) FROM bench.run_comparison WHERE run_a = '{run}' AND run_b = '{other}' "
         "GROUP BY 1, 2",
     ),
+    Question("tier_loss", "all, all columns", "SELECT * FROM bench.tier_loss"),
     *_both(
         "ratings_current", "all, stars by criterion",
         "SELECT criterion, avg(stars) FROM bench.ratings_current GROUP BY 1",
