@@ -19,6 +19,8 @@ class Abilities:
     reference_strength: bool = True
     #: What its quicker tiers may consist of, by the names of `TierUse`'s fields.
     tiers: tuple[str, ...] = ()
+    #: Its weights may have fewer bits, in these formats.
+    quantisations: tuple[str, ...] = ()
     #: What makes it quicker without another picture: words of `Acceleration`.
     accelerations: tuple[str, ...] = ()
     #: Values of the option `class` whose autoencoder computes in float32, which `half-vae` changes.
@@ -27,7 +29,7 @@ class Abilities:
     def accelerations_of(self, kind: str | None, *, quantised: bool) -> tuple[str, ...]:
         """Those of a card whose option `class` is `kind`."""
         left_out = {
-            "fuse-qkv": quantised,  # weights of fewer bits cannot be put side by side
+            "fuse-qkv": quantised,  # weights that are read in fewer bits cannot be put side by side
             "half-vae": kind not in self.upcasting,
         }
         return tuple(word for word in self.accelerations if not left_out.get(word))
@@ -63,27 +65,32 @@ ABILITIES: Mapping[str, Abilities] = {
     "flux-fill": Abilities(
         guides={"reference": ("redux",), "control": ("union",)},
         tiers=("step_cache",),
+        quantisations=("nf4", "fp8"),
         accelerations=(*_GRAPHS, "fuse-qkv", "channels-last", *_KERNELS),
     ),
     "flux-controlnet": Abilities(
         negative_prompt=True,
         guides={"reference": ("ip_adapter", "image_encoder"), "control": ("union",)},
         tiers=("step_cache", "guidance_until"),
+        quantisations=("fp8",),
         accelerations=(*_GRAPHS, "fuse-qkv", "channels-last", *_KERNELS),
     ),
     "flux-2-klein": Abilities(
         guides={"reference": ()},
         reference_strength=False,
+        quantisations=("fp8",),
         accelerations=(*_COMPILED, "fuse-qkv", "channels-last", *_KERNELS),
     ),
     "z-image": Abilities(
         negative_prompt=True,
         guides={"control": ()},
+        quantisations=("fp8",),
         accelerations=(*_COMPILED, "channels-last", *_MASKED_KERNELS),
     ),
     "qwen-image": Abilities(
         negative_prompt=True,
         tiers=("step_cache", "guidance_until"),
+        quantisations=("fp8",),
         accelerations=(*_COMPILED, *_MASKED_KERNELS),
     ),
     "openai": Abilities(),

@@ -61,7 +61,7 @@ def _runs(card: ModelCard, settings: Settings) -> str:
 
 def _check_extra(card: ModelCard) -> None:
     extra, packages = _EXTRAS[card.device]
-    if card.quantisation is not None:
+    if card.quantisation == "nf4":
         packages = (*packages, "bitsandbytes")
     if "lora" in card.weights:
         packages = (*packages, "peft")
@@ -85,18 +85,31 @@ def _place(card: ModelCard, settings: Settings) -> str:
     from inpaint_worker.pipelines.gpu_room import offloads
 
     if settings.device == "cpu":
-        if card.quantisation is not None:
+        if card.quantisation == "nf4":
             raise _InTheWay("needs a GPU for its 4-bit weights, and INPAINT_DEVICE is cpu")
         return "runs on the CPU, many times slower than on a GPU"
     gpu = find_gpu()
     if gpu is None:
         raise _InTheWay(f"needs a GPU{_gigabytes(card.gpu_memory_gb)}; none is found here")
+    _check_fp8(card)
     try:
         offloaded = offloads(card, gpu, settings.offload)
     except DeviceTooSmall as error:
         have = f"{gpu.name} has {gpu.total_bytes / 1e9:.1f} GB"
         raise _InTheWay(f"needs a GPU{_gigabytes(error.facts['least_gb'])}; {have}") from None
     return f"runs on {gpu.name}" + (", slower, since only the part on it that works finds room" if offloaded else "")
+
+
+def _check_fp8(card: ModelCard) -> None:
+    if card.quantisation != "fp8":
+        return
+    from inpaint_worker.pipelines.fp8 import require_fp8
+
+    try:
+        require_fp8(card)
+    except DeviceTooSmall as error:
+        need, have = error.facts["need_capability"], error.facts["have_capability"]
+        raise _InTheWay(f"needs a GPU of compute capability {need} for its 8 bits; this one has {have}") from None
 
 
 def _gigabytes(number: object) -> str:

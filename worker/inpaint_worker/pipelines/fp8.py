@@ -66,6 +66,10 @@ def _is_large(layer: Any) -> bool:
 class Fp8Linear(torch.nn.Module):
     """A linear layer whose weight has 8 bits, and whose inputs get them. It takes and gives what `layer` did."""
 
+    weight: torch.Tensor
+    scale: torch.Tensor
+    bias: torch.Tensor | None
+
     def __init__(self, layer: torch.nn.Linear, device: str) -> None:
         super().__init__()
         self.in_features, self.out_features = layer.in_features, layer.out_features
