@@ -54,9 +54,10 @@ def counting(name: str, tally: Tally) -> Any:
     What it gives is random and of the right shape. What is done to the network itself is not done to others.
     """
     whole = meta_network(name)
-    kind = type(whole)
+    kind: Any = type(whole)
     told = {"__module__": kind.__module__, "device": torch.device("cpu")}
-    network = kind.__new__(type(kind.__name__, (kind,), told))
+    on_cpu: Any = type(kind.__name__, (kind,), told)
+    network = on_cpu.__new__(on_cpu)
     copied = {own: dict(getattr(whole, own)) for own in ("_parameters", "_buffers", "_modules")}
     network.__dict__.update({**vars(whole), **copied})
     for method in _METHODS:

@@ -151,7 +151,7 @@ def _holds(piece: Piece, folder: Path, noted: dict[str, Any]) -> bool:
             "an empty folder for random ones."
         )
     found: object = json.loads(marker.read_text(encoding="utf-8"))
-    return found == json.loads(json.dumps({**noted, "complete": True}))
+    return bool(found == json.loads(json.dumps({**noted, "complete": True})))
 
 
 def _empty(place: Path) -> None:

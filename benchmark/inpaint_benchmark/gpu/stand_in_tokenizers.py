@@ -6,6 +6,7 @@ with whole words, which changes nothing where prompts are padded: everywhere but
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
@@ -32,7 +33,8 @@ _QWEN_CHAT = (
 
 def stand_in(part: Part) -> Any:
     """The tokenizer of `part`."""
-    return {"clip": _clip, "t5": _t5, "qwen": _qwen}[str(part.stand_in)](**part.config)
+    made: dict[str, Callable[..., Any]] = {"clip": _clip, "t5": _t5, "qwen": _qwen}
+    return made[str(part.stand_in)](**part.config)
 
 
 def _clip(pad_token: str) -> Any:
