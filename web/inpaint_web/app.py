@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from inpaint_web.api import item_pictures, ratings
 from inpaint_web.errors import NotAllowed, NotThere, TooMany, TooSoon, WebError, status_of, told_of
-from inpaint_web.pages import enter, files, gallery, home, job, leaderboard, rate
+from inpaint_web.pages import enter, files, gallery, home, job, leaderboard, rate, raters
 from inpaint_web.security.guard import Guard
 from inpaint_web.security.headers import WithHeaders
 from inpaint_web.site import Site, make_site
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     # No documentation pages: they load scripts from elsewhere.
     app = _Pages(title="Inpaint Fleet", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
     app.state.site = site
-    for part in (files, enter, home, rate, gallery, leaderboard, job, item_pictures, ratings):
+    for part in (files, enter, home, rate, gallery, leaderboard, job, raters, item_pictures, ratings):
         app.include_router(part.router)
     app.add_middleware(
         Guard,
