@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from inpaint_db.dataset_queries import list_samples
 from inpaint_db.gallery_queries import GalleryTrial, gallery_trials, sample_picture, trial_picture
+from inpaint_db.rating_words import SampleStars, stars_of_samples
 from inpaint_db.run_queries import find_run, list_runs
 from starlette.responses import Response
 
@@ -20,6 +21,8 @@ from inpaint_web.site import OperatorOnly, SiteNow
 router = APIRouter(dependencies=[OperatorOnly])
 #: Samples of one page.
 _SAMPLES = 12
+#: With fewer pictures in a row each is larger than the smallest size that we serve.
+_FEW = 5
 
 
 @router.get("/gallery")
@@ -42,10 +45,19 @@ def gallery(run: str, site: SiteNow, page: Annotated[int, Query(ge=1, le=10_000)
             raise NotThere
         shown = samples[(page - 1) * _SAMPLES : page * _SAMPLES]
         trials = gallery_trials(connection, row.id, [sample.id for sample in shown])
+        given = stars_of_samples(connection, row.id, [sample.id for sample in shown])
     cells: defaultdict[tuple[UUID, str], list[GalleryTrial]] = defaultdict(list)
     for trial in trials:
         cells[trial.sample_id, trial.model].append(trial)
-    values = {"run": row, "samples": shown, "cells": cells, "page": page, "pages": pages, "small": SMALL[0]}
+    stars: defaultdict[tuple[UUID, str], list[SampleStars]] = defaultdict(list)
+    for each in given:
+        stars[each.sample_id, each.model].append(each)
+    # A row is shared out so that the source is as wide as a result.
+    units = 1 + len(row.models) * max((len(cell) for cell in cells.values()), default=1)
+    values = {
+        "run": row, "samples": shown, "cells": cells, "stars": stars, "page": page, "pages": pages, "units": units,
+        "small": SMALL[0] if units >= _FEW else SMALL[1],
+    }  # fmt: skip
     return site.page("gallery.html", values)
 
 

@@ -1,9 +1,15 @@
 // One result large, over its source: an edge that is dragged, or moved with the slider, parts them.
+import { More } from "./more.js";
+
 const lightbox = document.getElementById("lightbox");
 const wipe = document.getElementById("wipe");
 const slider = document.getElementById("wipe-at");
+const state = document.getElementById("wipe-state");
+const [source, result] = [document.getElementById("wipe-source"), document.getElementById("wipe-result")];
 const pictures = [...document.querySelectorAll("a.picture")];
 let shown = -1;
+
+for (const text of document.querySelectorAll(".prompt")) new More(text, text.nextElementSibling);
 
 function part(percent) {
   const at = Math.min(100, Math.max(0, percent));
@@ -11,16 +17,40 @@ function part(percent) {
   wipe.style.setProperty("--at", `${at}%`);
 }
 
+function load(image, address) {
+  return new Promise((resolve, reject) => {
+    image.onload = resolve;
+    image.onerror = reject;
+    image.src = address;
+  });
+}
+
+async function fetchBoth(link) {
+  const mine = shown;
+  // What loads quickly is not announced.
+  const slow = setTimeout(() => {
+    state.textContent = "Loading…";
+    wipe.classList.add("waiting");
+  }, 150);
+  let failed = false;
+  await Promise.all([load(source, link.dataset.source), load(result, link.href)]).catch(() => (failed = true));
+  clearTimeout(slow);
+  if (mine !== shown) return;
+  wipe.classList.toggle("waiting", failed);
+  state.textContent = failed ? "The picture does not come. Close, and try again." : "";
+}
+
 function show(number) {
   shown = (number + pictures.length) % pictures.length;
   const link = pictures[shown];
   document.getElementById("lightbox-title").textContent = link.dataset.title;
-  document.getElementById("wipe-source").src = link.dataset.source;
-  document.getElementById("wipe-result").src = link.href;
+  // The source has nothing to be wiped over.
+  wipe.classList.toggle("single", link.getAttribute("href") === link.dataset.source);
   const job = document.getElementById("lightbox-job");
   job.hidden = !link.dataset.job;
   if (link.dataset.job) job.href = link.dataset.job;
   if (!lightbox.open) lightbox.showModal();
+  fetchBoth(link);
 }
 
 pictures.forEach((link, number) => {
