@@ -63,7 +63,8 @@ class StepCache:
     @contextmanager
     def over(self, transformer: torch.nn.Module) -> Iterator[None]:
         """While this lasts, `transformer` guesses. Afterwards it is what it was."""
-        plain = {name: child for name, child in transformer.named_children() if name in _BLOCKS and len(child)}
+        children = {name: child for name, child in transformer.named_children() if name in _BLOCKS}
+        plain = {name: child for name, child in children.items() if isinstance(child, torch.nn.ModuleList) and child}
         roles: list[Callable[..., Any]] = [self._middle] * sum(len(blocks) for blocks in plain.values())
         roles[0], roles[-1] = self._first, self._last
         # Compiled as a whole, it would be compiled again, with this in it.

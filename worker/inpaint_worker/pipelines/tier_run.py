@@ -79,8 +79,9 @@ class TierRun:
 def _asked(network: torch.nn.Module, way: Callable[..., Any]) -> Iterator[None]:
     """While this lasts, `network(...)` is `way(call, ...)`, with the network's own call.
 
-    torch asks this attribute before all else, and `compile` sets it: what is compiled, and hooks, are behind it. A hook
-    instead would be compiled with a network that is compiled as a whole, anew for each job.
+    torch asks this attribute before all else (`torch.nn.Module.compile` sets it): hooks are behind it, such as those by
+    which a ControlNet joins in. A hook instead could not answer in the network's place, and of a changed `forward`
+    offloading, which changes it too, would know nothing.
     """
     compiled = network._compiled_call_impl
     call = network._call_impl if compiled is None else compiled
