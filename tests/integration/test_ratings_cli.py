@@ -83,6 +83,28 @@ def test_asking_for_a_link_again_goes_on_with_the_session(database: Database) ->
         assert find_session(connection, rater.id, list_sessions(connection, rater.id)[0].id).done == 0
 
 
+def test_a_session_that_goes_on_is_not_taken_for_another(database: Database) -> None:
+    made = json.loads(
+        say("link", "Ada", "--run", "test", "--name", "First look", "--min-dwell", "5", "--checks", "0.5", "--json")
+    )
+    session, link = made["session"], made["link"]
+    assert (session["name"], session["min_dwell_s"], session["check_share"]) == ("First look", 5, 0.5)
+    for words in (["--checks", "0.1"], ["--seed", "7"], ["--name", "Second look"], ["--min-dwell", "1"]):
+        refused = runner.invoke(app, ["ratings", "link", "Ada", "--run", "test", *words])
+        assert refused.exit_code != 0 and words[0] in f"{refused.output} {refused.exception}"
+    told = runner.invoke(app, ["ratings", "link", "Ada", "--run", "test", "--limit", "1"])
+    assert told.exit_code == 0 and "--limit is not looked at" in told.output and "about test" in told.output
+    assert link not in told.output
+
+
+@pytest.mark.parametrize("name", ["opencv-telea vs ns", "OpenCV, second", "FLUX.1 Fill", "Dall E 2", "the SDXL one"])
+def test_a_name_that_tells_a_model_is_refused(database: Database, name: str) -> None:
+    refused = runner.invoke(app, ["ratings", "link", "Ada", "--run", "test", "--name", name])
+    assert refused.exit_code != 0 and "would not be blind" in f"{refused.output} {refused.exception}"
+    for fine in ("Sofas: first look", "Image filling in spring"):
+        assert json.loads(say("link", f"For {fine}", "--run", "test", "--name", fine, "--json"))["session"]
+
+
 def test_a_link_may_be_about_jobs_and_does_not_tell_their_model(database: Database) -> None:
     with database.begin() as connection:
         for _ in range(2):
@@ -91,10 +113,10 @@ def test_a_link_may_be_about_jobs_and_does_not_tell_their_model(database: Databa
             assert claimed is not None
             finish(connection, claimed, JobStatus.SUCCEEDED, AttemptReport(), [make_output(claimed)])
     made = json.loads(say("link", "Ada", "--campaign", "spring", "--checks", "0", "--json"))["session"]
-    assert (made["items"], made["name"], made["run"]) == (2, "spring", None)
+    assert (made["items"], made["run"]) == (2, None) and made["name"].startswith("Session of ")
     assert json.loads(say("link", "Ada", "--campaign", "spring", "--json"))["session"]["id"] == made["id"]
     some = json.loads(say("link", "Ada", "-m", "opencv-telea", "--limit", "1", "--checks", "0", "--json"))["session"]
-    assert (some["items"], some["name"]) == (1, "Jobs")
+    assert some["items"] == 1 and "telea" not in some["name"]
 
 
 def test_a_link_is_made_for_the_address_that_browsers_use(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

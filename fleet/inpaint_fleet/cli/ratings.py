@@ -3,95 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from inpaint_fleet.cli import console, options, wording
+from inpaint_fleet.cli.ratings_link import RaterName, link
 from inpaint_fleet.cli.ratings_summary import summary
 
-if TYPE_CHECKING:
-    from inpaint_core.settings import Settings
-
 app = typer.Typer(no_args_is_help=True, help="Invite people to rate results, and see what their stars say.")
+app.command("link")(link)
 app.command("summary")(summary)
-
-RaterName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the rater; views show it.")]
-
-
-@app.command("link")
-def link(
-    name: RaterName,
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="What to rate: a run, or latest.")] = None,
-    campaign: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Or: results of this campaign's jobs, the newest.")
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="Or: of this model's jobs.", autocompletion=options.complete_model),
-    ] = None,
-    days: Annotated[float, typer.Option(help="For how many days the link is valid.")] = 30,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="At most so many pictures, of samples that are drawn whole. Default: all, and 100 of jobs."
-        ),
-    ] = None,
-    checks: Annotated[float, typer.Option(min=0, max=1, help="Hidden checks per picture, 0 to 1.")] = 0.1,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Repeats an order exactly. Chosen at random if absent.")
-    ] = None,
-    note: Annotated[str, typer.Option(help="Who it is, for whoever reads it later.")] = "",
-    as_json: options.Json = False,
-) -> None:
-    """Make a personal link for somebody who rates; with --run, --campaign or --model a session in which to do so.
-
-    Whoever has the link is that rater, so send it to nobody else. It is shown this once; asking again makes a new one,
-    and ends the old. An unfinished session about the same goes on.
-
-    Example: inpaint ratings link "Ada" --run latest
-    """
-    from dataclasses import replace
-
-    from inpaint_core.errors import InvalidRequest
-    from inpaint_core.settings import load_settings
-    from inpaint_db.raters import make_rater
-    from inpaint_db.rating_sessions import list_sessions, make_session
-    from inpaint_db.rating_subjects import JobQuery
-    from inpaint_db.run_queries import find_run
-    from inpaint_db.session import Database
-
-    if run is not None and (campaign is not None or model is not None):
-        raise InvalidRequest(
-            "A session is about a run (--run) or about jobs (--campaign, --model), not both.", field="run"
-        )
-    query = None
-    if campaign is not None or model is not None:
-        query = JobQuery(campaign=campaign, model=model)
-        query = query if limit is None else replace(query, limit=limit)
-    settings = load_settings()
-    with Database(settings) as database, database.begin() as connection:
-        rater, token = make_rater(connection, name, days=days, note=note)
-        session = None
-        if run is not None or query is not None:
-            found = find_run(connection, run) if run is not None else None
-            about = (found.id if found else None, query.as_json() if query else None)
-            going_on = [
-                s for s in list_sessions(connection, rater.id) if (s.run_id, s.query) == about and not s.finished_at
-            ]
-            # Not the model: whoever rates sees the name.
-            session = going_on[0] if going_on else make_session(
-                connection, rater.id, found.name if found else campaign or "Jobs",
-                run_id=about[0], query=query, seed=seed, check_share=checks, limit=limit,
-            )  # fmt: skip
-    address = f"{_base(settings)}/enter/{token}"
-    if as_json:
-        console.document({"rater": rater, "session": session, "link": address})
-        return
-    if session is not None:
-        console.tell(f"{rater.name}: {wording.plural(session.items - session.done, 'item')} to rate of {session.name}")
-    console.tell(f"valid until {rater.token_expires_at:%Y-%m-%d}; `inpaint web` serves it; older links of theirs ended")
-    console.say(address)
 
 
 @app.command("raters")
@@ -205,7 +127,3 @@ def export(
         return
     output.write_text(text, encoding="utf-8")
     console.say(str(output))
-
-
-def _base(settings: Settings) -> str:
-    return (settings.web_url or f"http://{settings.web_host}:{settings.web_port}").rstrip("/")
