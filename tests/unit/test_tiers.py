@@ -11,7 +11,10 @@ from inpaint_core.catalogue import load_catalogue
 from inpaint_core.catalogue.overrides import apply_overrides
 from inpaint_core.errors import CannotDo, SettingsInvalid
 from inpaint_core.families import ABILITIES
+from inpaint_core.settings import load_settings
 from inpaint_core.tiers import Tier, TierUse
+from inpaint_fleet import doctor_models
+from inpaint_worker.pipelines.gpu_room import Gpu
 
 FILL, SD3, KLEIN = "flux-1-fill-dev", "sd3-controlnet-inpainting", "flux-2-klein-4b"
 
@@ -169,3 +172,24 @@ def test_bits_that_a_family_cannot_have_are_told(file: Path, text: str, told: st
     with pytest.raises(SettingsInvalid) as caught:
         changed(file, text, FILL)
     assert told in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("capability", "words"),
+    [
+        ((9, 0), "inpaint models pull fp8"),
+        ((8, 6), "needs a GPU of compute capability 8.9 for its 8 bits; this one has 8.6"),
+    ],
+)
+def test_the_doctor_tells_whether_the_gpu_multiplies_8_bits(
+    file: Path, capability: tuple[int, int], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch", reason="comes with the extra 'diffusers'")
+    file.write_text(f"[models.fp8]\nlike = '{FILL}'\nquantisation = 'fp8'\n", encoding="utf-8")
+    monkeypatch.setattr(doctor_models, "installed", lambda name: name != "bitsandbytes")
+    monkeypatch.setattr(doctor_models, "find_gpu", lambda: Gpu("NVIDIA Test", 80_000_000_000, 80_000_000_000))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "NVIDIA Test")
+    settings = load_settings(catalogue=file, weights_dir=file.parent / "weights")
+    (found,) = (each for each in doctor_models.models(settings) if each.check == "model fp8")
+    assert words in found.found
