@@ -9,6 +9,7 @@ from typing import Any
 from inpaint_db.dataset_queries import SampleRow, find_version, list_samples
 from inpaint_db.measure_queries import unmeasured
 from inpaint_db.published_queries import PublishedRow, list_published
+from inpaint_db.rating_words import Basis, basis_of_run
 from inpaint_db.report_queries import (
     failure_rows,
     leaderboard_rows,
@@ -70,6 +71,7 @@ def gather(
             *_uneven(trials),
             *_mixed(summaries),
             *_losses(summaries, missing),
+            *(_basis(basis_of_run(connection, run.id), len(samples)) if stars else []),
         ],
         publication=publication,
         published=tuple(published),
@@ -104,6 +106,18 @@ def _notes(run: RunRow, unmeasured_trials: int) -> list[str]:
     if not run.trials:
         notes.append("The run has no trials.")
     return notes
+
+
+def _basis(found: Basis, samples: int) -> list[str]:
+    """What the stars rest on. Where they were not given to results of this database, there is nothing to count."""
+    if not found.ratings:
+        return []
+    people = "1 rater" if found.raters == 1 else f"{found.raters:,} raters"
+    checks = "without hidden checks"
+    if found.checks:
+        checks = f"{found.checks_failed:,} of {found.checks:,} hidden checks failed"
+        checks += ", whose raters' stars count all the same" if found.checks_failed else ""
+    return [f"Stars: {found.ratings:,} ratings of {people}, on {found.samples:,} of {samples:,} samples; {checks}."]
 
 
 def _lacking(run: RunRow, samples: Sequence[SampleRow], trials: Sequence[dict[str, Any]]) -> list[str]:

@@ -45,7 +45,8 @@ _STARS = (
 )
 _INTERVALS = (
     "95 %, by a bootstrap over samples with all of their trials. Metrics are means over the trials of a sample, then "
-    "over samples."
+    "over samples. Those of stars are of a mean with other samples and with other raters; where one person rated, of "
+    "other samples alone. One sample, or stars that are all the same, have none."
 )
 _TIME = (
     "Seconds on the device per image, mean of warm trials. Cost: mean cost of a result, cold ones and retries "

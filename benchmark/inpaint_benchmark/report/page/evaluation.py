@@ -65,8 +65,13 @@ def _cell(cell: Cell) -> Child:
     if cell.stars is not None:
         said = f"{cell.stars.mean:.2g} of {MOST_STARS} stars"
         # No emoji: a machine without a font for them shows boxes.
-        drawn, *mean = wording.stars(cell.stars).replace("⭐", "★").split(" ", 1)
-        return [element("span", drawn, class_="stars", role="img", aria_label=said, title=said), map(_small, mean)]
+        drawn, *beside = wording.stars(cell.stars).replace("⭐", "★").split(" ", 1)
+        # A whole number stands beside its stars, too: nobody should have to count them.
+        number, _, rest = (beside or [f"{cell.stars.mean:{'.1f' if cell.stars.ratings else 'g'}}"])[0].partition(" ")
+        return [
+            element("span", drawn, class_="stars", role="img", aria_label=said, title=said),
+            element("div", element("b", number), f" {rest}" if rest else None, class_="mean"),
+        ]
     found = [a for a in cell.automatic if a.estimate is not None]
     if not found:
         reasons = {in_words(a.reason or "not_measured"): None for a in cell.automatic}
