@@ -137,11 +137,9 @@ def save_rating(
     "ui_version" or "session" (finished); with `IdempotencyConflict` if the id stands for another rating.
     """
     session = _session_of(connection, rater_id, item_id)
-    there = connection.execute(text("SELECT * FROM rating WHERE id = :id"), {"id": rating_id}).one_or_none()
+    there = _rating(connection, rating_id)
     if there is not None:
-        if (there.item_id, there.criterion, there.stars) != (item_id, criterion, stars):
-            raise IdempotencyConflict(f"The id {rating_id} was used before for another rating. Take a new one.")
-        return _saved(there, again=True)
+        return _again(there, item_id, criterion, stars)
     _refuse_finished(session)
     kind = connection.execute(text("SELECT kind FROM rating_item WHERE id = :id"), {"id": item_id}).scalar_one()
     asked = [row.name for row in find_rubric(connection, session.rubric_id).asked_of(kind)]
@@ -163,14 +161,18 @@ def save_rating(
           FROM rating_session s
          CROSS JOIN LATERAL (SELECT least(make_interval(secs => :waited_s), now() - s.created_at) AS waited) w
          WHERE s.id = :session_id
+        ON CONFLICT (id) DO NOTHING
         RETURNING *"""),
         {
             "id": rating_id, "item_id": item_id, "criterion": criterion, "stars": stars, "duration_s": duration_s,
             "measured_s": measured_s, "waited_s": min(waited_s, _LONGEST_WAIT_S), "session_id": session.id,
             "ui_version": _storable(ui_version, "ui_version"),
         },
-    ).one()  # fmt: skip
-    return _saved(row, again=False)
+    ).one_or_none()  # fmt: skip
+    # The sessions of two raters do not wait for each other: one of them may have taken the id just now.
+    return (
+        _again(_rating(connection, rating_id), item_id, criterion, stars) if row is None else _saved(row, again=False)
+    )
 
 
 def save_event(
@@ -183,16 +185,20 @@ def save_event(
     session = _session_of(connection, rater_id, item_id)
     if kind not in ("skip", "unskip", "flag"):
         raise InvalidRequest(f"kind is {kind!r}; it must be skip, unskip or flag.", field="kind")
-    there = connection.execute(text("SELECT * FROM rating_event WHERE id = :id"), {"id": event_id}).one_or_none()
-    if there is not None:
-        if (there.item_id, there.kind) != (item_id, kind):
-            raise IdempotencyConflict(f"The id {event_id} was used before for another event. Take a new one.")
-        return
-    _refuse_finished(session)
-    connection.execute(
-        text("INSERT INTO rating_event (id, item_id, kind, reason) VALUES (:id, :item_id, :kind, :reason)"),
-        {"id": event_id, "item_id": item_id, "kind": kind, "reason": _storable(reason, "reason")},
-    )
+    find = text("SELECT item_id, kind FROM rating_event WHERE id = :id")
+    there = connection.execute(find, {"id": event_id}).one_or_none()
+    if there is None:
+        _refuse_finished(session)
+        values = {"id": event_id, "item_id": item_id, "kind": kind, "reason": _storable(reason, "reason")}
+        connection.execute(
+            text("""
+            INSERT INTO rating_event (id, item_id, kind, reason) VALUES (:id, :item_id, :kind, :reason)
+            ON CONFLICT (id) DO NOTHING"""),
+            values,
+        )
+        there = connection.execute(find, {"id": event_id}).one()
+    if tuple(there) != (item_id, kind):
+        raise _another_event(event_id)
 
 
 _NEWEST = text("""
@@ -222,7 +228,7 @@ def undo(connection: Connection, rater_id: UUID, *, event_id: UUID, session_id: 
     if there is not None:
         return Undone(**there._mapping)
     if connection.execute(text("SELECT 1 FROM rating_event WHERE id = :event_id"), values).scalar():
-        raise IdempotencyConflict(f"The id {event_id} was used before for another event. Take a new one.")
+        raise _another_event(event_id)
     _refuse_finished(session)
     newest = connection.execute(_NEWEST, values).scalar()
     if newest is None:
@@ -230,10 +236,14 @@ def undo(connection: Connection, rater_id: UUID, *, event_id: UUID, session_id: 
     connection.execute(
         text("""
         INSERT INTO rating_event (id, item_id, kind, rating_id)
-        SELECT :event_id, r.item_id, 'undo', r.id FROM rating r WHERE r.id = :rating_id"""),
+        SELECT :event_id, r.item_id, 'undo', r.id FROM rating r WHERE r.id = :rating_id
+        ON CONFLICT (id) DO NOTHING"""),
         {"event_id": event_id, "rating_id": newest},
     )
-    return Undone(**connection.execute(_UNDONE, values).one()._mapping)
+    there = connection.execute(_UNDONE, values).one_or_none()
+    if there is None:
+        raise _another_event(event_id)
+    return Undone(**there._mapping)
 
 
 def _session_of(connection: Connection, rater_id: UUID, item_id: UUID) -> Any:
@@ -251,6 +261,20 @@ def _refuse_finished(session: Any) -> None:
 
 def _no_such_item() -> InvalidRequest:
     return InvalidRequest("There is no such item in your sessions.", field="item")
+
+
+def _rating(connection: Connection, rating_id: UUID) -> Any:
+    return connection.execute(text("SELECT * FROM rating WHERE id = :id"), {"id": rating_id}).one_or_none()
+
+
+def _again(there: Any, item_id: UUID, criterion: str, stars: int) -> SavedRating:
+    if (there.item_id, there.criterion, there.stars) != (item_id, criterion, stars):
+        raise IdempotencyConflict(f"The id {there.id} was used before for another rating. Take a new one.")
+    return _saved(there, again=True)
+
+
+def _another_event(event_id: UUID) -> IdempotencyConflict:
+    return IdempotencyConflict(f"The id {event_id} was used before for another event. Take a new one.")
 
 
 def _saved(row: Any, *, again: bool) -> SavedRating:

@@ -11,7 +11,10 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """Stars that count, of one item. `unit`: what was shown, by whomever it was rated; `purpose`: real or repeat."""
+    """Stars that count, of one item. `unit`: what was shown, by whomever it was rated; `purpose`: real or repeat.
+
+    `rubric`: its name and version, such as "review 1".
+    """
 
     model: str
     criterion: str
@@ -20,11 +23,12 @@ class ScoreRow:
     rater: str
     stars: int
     purpose: str
+    rubric: str
 
 
 @dataclass(frozen=True, slots=True)
 class RaterWork:
-    """What a rater has done about a run. Checks are those of all of their sessions."""
+    """What a rater has done about a run. Checks, `failing` and `same_share` are of all sessions: see `bench.raters`."""
 
     rater: str
     imported: bool
@@ -33,6 +37,10 @@ class RaterWork:
     flagged: int
     checks: int
     checks_failed: int
+    #: More than half of the checks of one purpose, of at least three.
+    failing: bool
+    #: Share of single pictures that got the combination of stars that they give most often; None: they rated none.
+    same_share: float | None
 
 
 def scores_of_run(connection: Connection, run_id: UUID) -> list[ScoreRow]:
@@ -40,7 +48,10 @@ def scores_of_run(connection: Connection, run_id: UUID) -> list[ScoreRow]:
     rows = connection.execute(
         text("""
         SELECT v.model, v.criterion, coalesce(v.sample_id, v.job_id)::text AS sample,
-               v.kind || ' ' || coalesce(v.trial_ids[1], v.job_id)::text AS unit, v.rater, v.stars, v.purpose
+               -- A set of trials is the same one however many trials there were by then.
+               CASE v.kind WHEN 'trials' THEN 'trials ' || v.model || ' ' || v.sample_id
+                    ELSE 'output ' || coalesce(v.trial_ids[1], v.job_id) END AS unit,
+               v.rater, v.stars, v.purpose, v.rubric || ' ' || v.rubric_version AS rubric
           FROM bench.ratings_current v
          WHERE v.run_id = :run_id AND v.kind <> 'model' AND v.purpose IN ('real', 'repeat') ORDER BY v.number"""),
         {"run_id": run_id},
@@ -52,12 +63,13 @@ def raters_of_run(connection: Connection, run_id: UUID) -> list[RaterWork]:
     """Who has rated results of a run, by name."""
     rows = connection.execute(
         text("""
-        SELECT v.rater, v.imported, count(*) AS ratings, count(*) FILTER (WHERE v.hasty) AS hasty,
-               count(DISTINCT v.item_id) FILTER (WHERE v.flagged) AS flagged, max(v.rater_checks) AS checks,
-               max(v.rater_checks_failed) AS checks_failed
-          FROM bench.ratings_current v
-         WHERE v.run_id = :run_id AND v.kind <> 'model' AND v.purpose = 'real'
-         GROUP BY v.rater_id, v.rater, v.imported ORDER BY v.rater"""),
+        SELECT g.*, b.checks, b.checks_failed, b.failing, b.same_share
+          FROM (SELECT v.rater, v.imported, count(*) AS ratings, count(*) FILTER (WHERE v.hasty) AS hasty,
+                       count(DISTINCT v.item_id) FILTER (WHERE v.flagged) AS flagged
+                  FROM bench.ratings_current v
+                 WHERE v.run_id = :run_id AND v.kind <> 'model' AND v.purpose = 'real'
+                 GROUP BY v.rater, v.imported) g
+          JOIN bench.raters b ON b.rater = g.rater ORDER BY g.rater"""),
         {"run_id": run_id},
     )
     return [RaterWork(**row._mapping) for row in rows]

@@ -1,7 +1,8 @@
 """Stars that people give: who rates, by which words, what is shown in which order, and what was said of it.
 
-Nothing that was said is ever changed: a correction is a new rating, and taking one back is an event. The rating that
-counts is the one of an item and a criterion that was given last, whenever it arrived, and was not taken back.
+Nothing that was said is ever changed, nor for what it was said and by which words: triggers refuse it. A correction is
+a new rating, and taking one back is an event. The rating that counts is the one of an item and a criterion that was
+given last, whenever it arrived, and was not taken back.
 """
 
 from __future__ import annotations
@@ -141,6 +142,9 @@ class RatingItem(Base):
         CheckConstraint("purpose IN ('real', 'repeat', 'untouched', 'damaged')", name="purpose_known"),
         CheckConstraint("(purpose = 'repeat') = (repeat_of IS NOT NULL)", name="repeat_of_something"),
         CheckConstraint("(purpose = 'damaged') = (damage_seed IS NOT NULL)", name="damaged_by_seed"),
+        CheckConstraint(
+            "kind = 'output' OR purpose = 'real' OR (kind = 'trials' AND purpose = 'repeat')", name="checks_fit_kind"
+        ),
         CheckConstraint("looked_s >= 0 AND looked_s < 'Infinity'", name="looked_finite"),
         CheckConstraint(
             "CASE kind WHEN 'output' THEN cardinality(trial_ids) <= 1 AND (job_id IS NOT NULL OR trial_ids <> '{}')"

@@ -99,7 +99,8 @@ def test_a_repeat_is_passed_with_one_star_off_and_failed_with_two(scene: Scene) 
         rate(scene, session, 2)
         rate(scene, session, 2 + off, purpose="repeat")
         verdicts = scene.ask(
-            "SELECT passed FROM rating_check WHERE session_id = :id AND purpose = 'repeat'", id=session.id
+            "SELECT passed FROM rating_check WHERE session_id = :id AND purpose = 'repeat' AND kind = 'output'",
+            id=session.id,
         )
         assert {verdict["passed"] for verdict in verdicts} == {passed}
 
@@ -117,7 +118,7 @@ def test_agreement_is_between_raters_and_within_one(scene: Scene) -> None:
     assert (between["mean_distance"], between["mean_difference"]) == (1, -1)
     within = scene.one("SELECT * FROM bench.agreement WHERE run = 'test' AND kind = 'within'")
     assert (within["rater_a"], within["rater_b"], within["mean_difference"]) == ("Ada", "Ada", -1)
-    assert within["pairs"] == len(items(scene, ada, purpose="repeat"))
+    assert within["pairs"] == len(items(scene, ada, kind="output", purpose="repeat"))
 
 
 def test_what_nobody_has_rated_is_listed(scene: Scene) -> None:

@@ -73,5 +73,6 @@ QUESTIONS: tuple[Question, ...] = (
         "SELECT model, criterion, avg(stars) FROM bench.rating_summary GROUP BY 1, 2",
     ),
     *_both("agreement", "all, by criterion", "SELECT criterion, count(*) FROM bench.agreement GROUP BY 1"),
+    Question("raters", "all", "SELECT * FROM bench.raters"),
     *_both("unrated", "all, by run", "SELECT run, count(*) FROM bench.unrated GROUP BY 1"),
 )  # fmt: skip

@@ -21,7 +21,7 @@ from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from inpaint_benchmark.ratings.scores import Score, Undefined, cells
 from inpaint_benchmark.report.statistics import DRAWS, LEVEL, SEED
@@ -108,9 +108,14 @@ def _spread(table: np.ndarray) -> _Spread:
     seen = ~np.isnan(table)
     kept = table[np.ix_(seen.any(axis=1), seen.any(axis=0))]
     samples, raters = kept.shape
-    # Over samples a draw is a plain mean, whose variance over all possible draws is known without drawing.
+    # The variance of a plain mean over all possible draws is known without drawing.
     of_samples = float(np.nanmean(kept, axis=1).var()) / (samples - 1)
-    of_raters = float(_by_sample(kept, _draws(raters)).var()) * raters / (raters - 1) if raters > 1 else 0.0
+    if raters == 1:
+        of_raters = 0.0
+    elif np.isnan(kept).any():
+        of_raters = float(_by_sample(kept, _draws(raters)).var()) * raters / (raters - 1)
+    else:
+        of_raters = float(kept.mean(axis=0).var()) / (raters - 1)
     variance = of_samples + of_raters
     if variance == 0:
         return _Spread(mean_of(kept), 0.0, raters)

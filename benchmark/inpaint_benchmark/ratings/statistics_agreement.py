@@ -38,7 +38,7 @@ def alpha(units: Sequence[Sequence[float]], level: Level = "ordinal") -> float |
 
 def agreement(scores: Sequence[Score], level: Level = "ordinal") -> Alpha | Undefined:
     """Alpha between raters by one criterion. Where one rated a thing more than once, their mean would be no star that
-    anybody gave, so the first counts.
+    anybody gave, so the first counts, as in `bench.agreement`.
     """
     first: dict[tuple[str, str], dict[str, float]] = {}
     for score in scores:

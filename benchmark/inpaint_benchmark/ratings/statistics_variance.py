@@ -38,7 +38,8 @@ class Split:
 def split_variance(scores: Sequence[Score]) -> Split:
     """The variances of stars by one criterion, around the means of models."""
     used = _thinned(scores)
-    return Split(*_split(used), used=len(used), ratings=len(scores))
+    samples, trials, raters, rest = _split(used)
+    return Split(samples, trials, raters, rest, len(used), len(scores))
 
 
 def _thinned(scores: Sequence[Score]) -> list[Score]:

@@ -19,7 +19,11 @@ from inpaint_benchmark.ratings.statistics_variance import Split, split_variance
 
 @dataclass(frozen=True, slots=True)
 class CriterionSummary:
-    """What is said by one criterion. `within`: agreement of raters with themselves, from hidden repeats."""
+    """What is said by one criterion. `within`: agreement of raters with themselves, who saw a thing a second time.
+
+    `rubrics`: by which words, such as "review 1". Of several the words may not mean the same, and neither what is
+    worked out here from all of them.
+    """
 
     criterion: str
     models: dict[str, Standing]
@@ -27,6 +31,7 @@ class CriterionSummary:
     between: Alpha | Undefined
     within: Alpha | Undefined
     variances: Split
+    rubrics: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +51,16 @@ def summarise(connection: Connection, run: RunRow) -> Summary:
     for criterion in CRITERIA:
         some = of_criterion(scores, criterion)
         if some:
+            all_rows = [row for row in rows if row.criterion == criterion]
             found.append(
                 CriterionSummary(
                     criterion,
                     compare(some),
                     preferences(some),
                     agreement(some),
-                    _within([row for row in rows if row.criterion == criterion]),
+                    _within(all_rows),
                     split_variance(some),
+                    tuple(sorted({row.rubric for row in all_rows if row.purpose == "real"})),
                 )
             )
     return Summary(run.name, found, raters_of_run(connection, run.id))
@@ -68,4 +75,5 @@ def _within(rows: list[ScoreRow]) -> Alpha | Undefined:
     units: dict[tuple[Hashable, Hashable], list[float]] = {}
     for row in rows:
         units.setdefault((row.sample, (row.unit, row.rater)), []).append(row.stars)
-    return alpha_by_sample(units)
+    # The first two, as in `bench.agreement`.
+    return alpha_by_sample({key: stars[:2] for key, stars in units.items()})

@@ -14,12 +14,16 @@ from sqlalchemy import Connection
 
 @dataclass(frozen=True, slots=True)
 class Stars:
-    """What raters think of a model by one criterion: 0 to 4. The interval is None where there is none to give."""
+    """What raters think of a model by one criterion: 0 to 4. The interval is None where there is none to give.
+
+    `notes`: what keeps them from being more than they are, such as "one rater".
+    """
 
     mean: float
     low: float | None = None
     high: float | None = None
     ratings: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 #: By model and name of the criterion.
@@ -36,13 +40,17 @@ def ratings_of(connection: Connection, run: RunRow) -> Ratings:
     from inpaint_benchmark.ratings.statistics import Mean, compare
     from inpaint_benchmark.ratings.summary import score_of
 
-    def stars(mean: Mean) -> Stars:
+    def stars(mean: Mean, rubrics: int) -> Stars:
         low, high = mean.interval if isinstance(mean.interval, tuple) else (None, None)
-        return Stars(mean.value, low, high, mean.ratings)
+        notes = ["one rater"] if mean.note else []
+        return Stars(mean.value, low, high, mean.ratings, (*notes, f"{rubrics} rubrics") if rubrics > 1 else (*notes,))
 
     scores = [score_of(row) for row in rows]
+    rubrics: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        rubrics.setdefault((row.model, row.criterion), set()).add(row.rubric)
     return {
-        (model, criterion): stars(standing.mean)
+        (model, criterion): stars(standing.mean, len(rubrics[model, criterion]))
         for criterion in CRITERIA
         for model, standing in compare(of_criterion(scores, criterion)).items()
     }

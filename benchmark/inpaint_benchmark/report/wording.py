@@ -43,13 +43,14 @@ def metric(automatic: Automatic) -> str:
 
 
 def stars(given: Stars) -> str:
-    """⭐⭐⭐☆, and the mean behind them where it is no whole number."""
+    """⭐⭐⭐☆, and the mean behind them where it is no whole number, with the interval and what it lacks."""
     whole = min(MOST_STARS, max(0, math.floor(given.mean + 0.5)))
     drawn = "⭐" * whole + "☆" * (MOST_STARS - whole)
-    if given.mean == whole and given.low is None:
+    ends = [] if given.low is None or given.high is None else [f"{given.low:.1f}–{given.high:.1f}"]
+    if given.mean == whole and not (ends or given.notes):
         return drawn
-    ends = "" if given.low is None or given.high is None else f" ({given.low:.1f}–{given.high:.1f})"
-    return f"{drawn} {given.mean:.1f}{ends}"
+    beside = ", ".join([*ends, *given.notes])
+    return f"{drawn} {given.mean:.1f}" + (f" ({beside})" if beside else "")
 
 
 def lines(cell: Cell) -> list[str]:

@@ -62,16 +62,25 @@ def _tell(found: Summary) -> None:
         ("criterion", "alpha between raters", "with themselves", "variance: samples", "trials", "raters", "rest"),
         [_trust(about) for about in found.criteria],
     )
+    for about in found.criteria:
+        if len(about.rubrics) > 1:
+            console.note(f"{about.criterion}: by several rubrics, whose words may differ: {', '.join(about.rubrics)}")
+        if about.variances.used < about.variances.ratings:
+            console.note(
+                f"{about.criterion}: variance of {about.variances.used:,} of {about.variances.ratings:,} ratings, of "
+                "samples that were drawn whole"
+            )
     console.say()
     console.table(
-        ("rater", "ratings", "hasty", "flagged", "checks failed", "kind"),
+        ("rater", "ratings", "hasty", "flagged", "checks failed", "same stars", "kind"),
         [
             (
                 r.rater,
                 r.ratings,
                 r.hasty,
                 r.flagged,
-                f"{r.checks_failed} of {r.checks}",
+                f"{r.checks_failed} of {r.checks}" + (": fails" if r.failing else ""),
+                "-" if r.same_share is None else f"{r.same_share:.0%}",
                 "imported" if r.imported else "",
             )
             for r in found.raters
@@ -84,7 +93,8 @@ def _row(criterion: str, model: str, standing: Standing, preference: Preference)
     ranks = standing.ranks
     ranked = _number(ranks) if not isinstance(ranks, tuple) else f"{ranks[0]}" + f"-{ranks[1]}" * (ranks[0] < ranks[1])
     return (
-        criterion, model, f"{mean.value:.2f}", _interval(mean.interval), ranked,
+        criterion, model, f"{mean.value:.2f}", _noted(_interval(mean.interval), mean.note),
+        _noted(ranked, standing.note),
         f"{preference.wins}-{preference.ties}-{preference.losses}", _number(preference.strength), mean.samples,
         mean.raters, mean.ratings,
     )  # fmt: skip
@@ -107,6 +117,10 @@ def _alpha(found: Alpha | Undefined) -> str:
 
 def _interval(found: tuple[float, float] | Undefined) -> str:
     return f"{found[0]:.2f} to {found[1]:.2f}" if isinstance(found, tuple) else _number(found)
+
+
+def _noted(text: str, note: str | None) -> str:
+    return text if note is None else f"{text} ({note})"
 
 
 def _number(found: float | Undefined) -> str:

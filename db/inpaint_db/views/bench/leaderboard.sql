@@ -90,7 +90,8 @@ SELECT g.run_id, g.run, g.run_created_at, g.dataset, g.dataset_version, g.model,
        (g.people->'stars'->>'consistency')::float8 AS consistency_stars,
        (g.people->'stars'->>'preservation')::float8 AS preservation_stars,
        (g.people->'stars'->>'reproducibility')::float8 AS reproducibility_stars,
-       (g.people->>'raters')::int8 AS raters, (g.people->>'raters_failing')::int8 AS raters_failing
+       (g.people->>'raters')::int8 AS raters, (g.people->>'raters_failing')::int8 AS raters_failing,
+       g.people->>'rubrics' AS rubrics
   FROM (SELECT w.run_id, w.run, min(w.run_created_at) AS run_created_at, min(w.dataset) AS dataset,
                min(w.dataset_version) AS dataset_version, w.model, min(w.review_name) AS review_name,
                string_agg(DISTINCT w.model_version, ' | ') AS model_version, string_agg(DISTINCT w.tier, ' | ') AS tier,
@@ -119,9 +120,10 @@ SELECT g.run_id, g.run, g.run_created_at, g.dataset, g.dataset_version, g.model,
                avg(w.computed_share) FILTER (WHERE w.status = 'succeeded') AS computed_share,
                -- All at once, since going through the ratings is what takes long.
                (SELECT jsonb_build_object('stars', jsonb_object_agg(v.criterion, v.stars),
-                                          'raters', max(v.raters), 'raters_failing', max(v.raters_failing))
+                                          'raters', max(v.raters), 'raters_failing', max(v.raters_failing),
+                                          'rubrics', max(v.rubrics))
                   FROM bench.rating_summary v
-                 WHERE v.run_id = w.run_id AND v.model = w.model AND NOT v.published) AS people
+                 WHERE v.run_id = w.run_id AND v.model = w.model AND NOT v.whole) AS people
           FROM bench.trial_wide w
          GROUP BY w.run_id, w.run, w.model) g;
 
@@ -174,4 +176,5 @@ COMMENT ON COLUMN bench.leaderboard.consistency_stars IS 'Stars that people gave
 COMMENT ON COLUMN bench.leaderboard.preservation_stars IS 'Stars that people gave, 0 to 4: how well the rest of the picture was kept; see bench.rating_summary. NULL: nobody has.';
 COMMENT ON COLUMN bench.leaderboard.reproducibility_stars IS 'Stars that people gave, 0 to 4: how alike its trials are; see bench.rating_summary. NULL: nobody has.';
 COMMENT ON COLUMN bench.leaderboard.raters IS 'How many people gave stars by the criterion that most rated by; NULL: nobody.';
-COMMENT ON COLUMN bench.leaderboard.raters_failing IS 'How many of them have failed a check: see bench.ratings_current.';
+COMMENT ON COLUMN bench.leaderboard.raters_failing IS 'How many of them fail checks: see bench.raters.';
+COMMENT ON COLUMN bench.leaderboard.rubrics IS 'Rubrics and versions by which the stars were given; several, with | between them, may not mean the same.';

@@ -9,8 +9,9 @@ SELECT i.run_id, n.name AS run, i.model, CASE WHEN i.kind <> 'model' THEN coales
        (SELECT coalesce(f.measured_s, f.duration_s) FROM rating f WHERE f.item_id = r.item_id ORDER BY f.number LIMIT 1)
          < s.min_dwell_s - 0.25 AS hasty,
        (SELECT count(*) FROM rating e WHERE e.item_id = r.item_id AND e.criterion = r.criterion) AS times_given,
-       g.skipped, g.flagged, coalesce(c.checks, 0) AS rater_checks, coalesce(c.failed, 0) AS rater_checks_failed,
-       r.created_at
+       coalesce(g.skipped, false) AS skipped, coalesce(g.flagged, false) AS flagged,
+       coalesce(c.checks, 0) AS rater_checks, coalesce(c.failed, 0) AS rater_checks_failed,
+       coalesce(c.failing, false) AS rater_failing, r.created_at
   FROM current_rating r
   JOIN rating_item i ON i.id = r.item_id
   JOIN rating_session s ON s.id = i.session_id
@@ -21,9 +22,12 @@ SELECT i.run_id, n.name AS run, i.model, CASE WHEN i.kind <> 'model' THEN coales
   LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempt
   LEFT JOIN sample m ON m.id = i.sample_id
   LEFT JOIN trial t ON t.id = i.trial_ids[1] AND i.kind = 'output'
-  LEFT JOIN rating_progress g ON g.item_id = i.id
-  LEFT JOIN (SELECT k.rater_id, count(k.passed) AS checks, count(*) FILTER (WHERE NOT k.passed) AS failed
-               FROM rating_check k GROUP BY k.rater_id) c ON c.rater_id = p.id;
+  -- As in rating_progress, and all at once.
+  LEFT JOIN (SELECT e.item_id, bool_or(e.kind = 'flag') AS flagged,
+                    (array_agg(e.kind = 'skip' ORDER BY e.number DESC) FILTER (WHERE e.kind IN ('skip', 'unskip')))[1]
+                      AS skipped
+               FROM rating_event e GROUP BY e.item_id) g ON g.item_id = i.id
+  LEFT JOIN rater_checks c ON c.rater_id = p.id;
 
 COMMENT ON VIEW bench.ratings_current IS 'One row per item of a rating session and criterion: the stars that count. Take purpose = ''real'' for what is said of models.';
 COMMENT ON COLUMN bench.ratings_current.run_id IS 'Id of the run; NULL: a job outside of benchmarks, or a publication that is about no run.';
@@ -57,4 +61,5 @@ COMMENT ON COLUMN bench.ratings_current.skipped IS 'Whether the rater has skippe
 COMMENT ON COLUMN bench.ratings_current.flagged IS 'Whether the rater has said that something is wrong with the item.';
 COMMENT ON COLUMN bench.ratings_current.rater_checks IS 'How many checks the rater has rated, in all sessions.';
 COMMENT ON COLUMN bench.ratings_current.rater_checks_failed IS 'How many of those were failed.';
+COMMENT ON COLUMN bench.ratings_current.rater_failing IS 'Whether more than half of the rater''s checks of one purpose were failed, of at least three; see bench.raters.';
 COMMENT ON COLUMN bench.ratings_current.created_at IS 'When the stars arrived; of imported ones, when they were imported.';
