@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from inpaint_core.ids import new_id
@@ -26,10 +26,26 @@ class GivenStars:
     rating_id: UUID | None = None
 
 
-def known_ratings(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
+@dataclass(frozen=True, slots=True)
+class KnownRating:
+    """What an id stands for. `sample` is "" where there is none."""
+
+    stars: int
+    criterion: str
+    model: str
+    sample: str
+
+
+def known_ratings(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, KnownRating]:
     """Those of the ids that stand for ratings already, of whomever."""
-    rows = connection.execute(text("SELECT id FROM rating WHERE id = ANY(:ids)"), {"ids": list(ids)})
-    return set(rows.scalars())
+    rows = connection.execute(
+        text("""
+        SELECT r.id, r.stars, r.criterion, i.model, coalesce(m.name, '') AS sample
+          FROM rating r JOIN rating_item i ON i.id = r.item_id LEFT JOIN sample m ON m.id = i.sample_id
+         WHERE r.id = ANY(:ids)"""),
+        {"ids": list(ids)},
+    )
+    return {row.id: KnownRating(row.stars, row.criterion, row.model, row.sample) for row in rows}
 
 
 def import_stars(
@@ -49,11 +65,11 @@ def import_stars(
     fresh_items: list[dict[str, object]] = []
     ratings: list[dict[str, object]] = []
     for row in given:
-        found = items.get(row.subject)
+        found = items.get(_thing(row.subject))
         if found is None:
             session_id = session_id or _make_session(connection, rater.id, run_id, name)
             position += 1
-            found = items[row.subject] = (uuid4(), session_id)
+            found = items[_thing(row.subject)] = (uuid4(), session_id)
             fresh_items.append(_item(found[0], session_id, position, row.subject))
         key = (found[0], row.criterion)
         if counting.get(key) == row.stars:
@@ -89,6 +105,11 @@ def _counting(connection: Connection, rater_id: UUID) -> dict[tuple[UUID, str], 
     return {(row.item_id, row.criterion): row.stars for row in rows}
 
 
+def _thing(subject: Subject) -> Subject:
+    """What stands for a subject. A set of trials is the same one however many trials there are by now."""
+    return replace(subject, trial_ids=()) if subject.kind == "trials" else subject
+
+
 def _items(connection: Connection, rater_id: UUID, run_id: UUID | None) -> dict[Subject, tuple[UUID, UUID]]:
     rows = connection.execute(
         text("""
@@ -96,13 +117,11 @@ def _items(connection: Connection, rater_id: UUID, run_id: UUID | None) -> dict[
          WHERE s.rater_id = :rater_id AND s.run_id IS NOT DISTINCT FROM :run_id"""),
         {"rater_id": rater_id, "run_id": run_id},
     )
-    return {
-        Subject(row.kind, row.model, row.run_id, row.sample_id, tuple(row.trial_ids), row.job_id): (
-            row.id,
-            row.session_id,
-        )
-        for row in rows
-    }
+    found: dict[Subject, tuple[UUID, UUID]] = {}
+    for row in rows:
+        subject = Subject(row.kind, row.model, row.run_id, row.sample_id, tuple(row.trial_ids), row.job_id)
+        found[_thing(subject)] = (row.id, row.session_id)
+    return found
 
 
 def _make_session(connection: Connection, rater_id: UUID, run_id: UUID | None, name: str) -> UUID:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from inpaint_core.errors import InvalidRequest
 from inpaint_db.raters import imported_rater
-from inpaint_db.rating_imports import GivenStars, import_stars, known_ratings
+from inpaint_db.rating_imports import GivenStars, KnownRating, import_stars, known_ratings
 from inpaint_db.rating_plans import Subject
 from inpaint_db.ratings import CRITERIA
 from inpaint_db.run_queries import RunRow, TrialRow, find_run, list_trials
@@ -23,6 +23,11 @@ from inpaint_benchmark.ratings.reading import Row
 #: Problems that a message names; of the others it tells how many there are.
 _NAMED = 5
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,18})?(e-[0-9]{2})?", re.ASCII)
+#: Of `duration_s`: ten years. What is more is no duration, but a mistake.
+_LONGEST_S = 315_576_000.0
+#: Characters of a name: messages quote it.
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,9 @@ def import_rows(
 ) -> Imported:
     """Enter the rows of a file. `run`: of rows that name none; `rater`: of all, whatever they name.
 
-    Rows whose `rating_id` is there already are left out, so that what was exported here comes back as it is.
-    `InvalidRequest` tells what is wrong, and nothing has been entered then.
+    Rows whose `rating_id` is there already are left out, so that what was exported here comes back as it is; one that
+    says something else than what is there is wrong. `InvalidRequest` tells what is wrong, and nothing has been entered
+    then.
     """
     runs, wrong = _Runs(connection), list[str]()
     taken: dict[tuple[str, UUID], list[GivenStars]] = {}
@@ -68,7 +74,8 @@ def import_rows(
     for where, row in rows:
         try:
             rating_id = _rating_id(row)
-            if rating_id in known:
+            if rating_id is not None and rating_id in known:
+                _refuse_other(row, known[rating_id])
                 continue
             if _text(row, "purpose") not in ("", "real"):
                 checks += 1
@@ -91,12 +98,27 @@ def import_rows(
     return Imported(new, len(rows) - checks - new, checks, tuple(sorted({who for who, _ in taken})))
 
 
-def _known(connection: Connection, rows: Sequence[Row]) -> set[UUID | None]:
+def _known(connection: Connection, rows: Sequence[Row]) -> dict[UUID, KnownRating]:
     ids: list[UUID] = []
     for _, row in rows:
         with contextlib.suppress(InvalidRequest):
             ids += filter(None, [_rating_id(row)])
-    return set(known_ratings(connection, ids))
+    return known_ratings(connection, ids)
+
+
+def _refuse_other(row: Mapping[str, Any], known: KnownRating) -> None:
+    """A rating is never changed: a row that would change one is not taken, and not passed over in silence either."""
+    said = {
+        "stars": _stars(row.get("stars")), "criterion": _text(row, "criterion"), "model": _text(row, "model"),
+        "sample": _text(row, "sample"),
+    }  # fmt: skip
+    for name, value in said.items():
+        there = getattr(known, name)
+        if value != there:
+            raise InvalidRequest(
+                f"rating_id stands for a rating that is there with {name} {there!r}, not {value!r}. Leave rating_id "
+                "empty to enter other stars: they count from then on."
+            )
 
 
 def _rater(row: Mapping[str, Any], rater: str | None) -> str:
@@ -116,6 +138,8 @@ def _given(row: Mapping[str, Any], runs: _Runs, run: str | None, rating_id: UUID
         raise InvalidRequest(f"criterion is {criterion!r}; it must be one of {', '.join(CRITERIA)}.")
     stars, seconds = _stars(row.get("stars")), _seconds(row)
     if _text(row, "kind") == "model":
+        if model not in found.models:
+            raise InvalidRequest(f"model is {model[:80]!r}; {found.name!r} has {', '.join(found.models)}.")
         whole = Subject("model", model, found.id, None, (), None)
         return found.id, GivenStars(whole, criterion, stars, seconds, rating_id)
     there = trials.get((model, sample))
@@ -155,6 +179,8 @@ def _text(row: Mapping[str, Any], key: str) -> str:
     text = str(value).strip()
     if not text.isprintable():
         raise InvalidRequest(f"{key} must be one line of text.")
+    if len(text) > _LONGEST:
+        raise InvalidRequest(f"{key} has {len(text):,} characters; {_LONGEST} are the most.")
     return text
 
 
@@ -169,12 +195,14 @@ def _seconds(row: Mapping[str, Any]) -> float | None:
     value = row.get("duration_s")
     if value is None or value == "":
         return None
-    try:
+    seconds = math.nan
+    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
         seconds = float(value)
-    except (TypeError, ValueError, OverflowError):
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise InvalidRequest(f"duration_s is {str(value)[:40]!r}; it must be seconds.")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):
+            seconds = float(value)
+    if not 0 <= seconds <= _LONGEST_S:
+        raise InvalidRequest(f"duration_s is {str(value)[:40]!r}; it must be seconds, such as 7.5.")
     return seconds
 
 

@@ -19,7 +19,7 @@ _ABOUT = ("run", "model", "sample", "trial")
 def rows_of_tasks(tasks: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
     """A row for each label that is a criterion; what was canceled is left out."""
     for number, task in enumerate(tasks, start=1):
-        where = f"task {task.get('id', number)}"
+        where = f"task {_printable(task.get('id', number))}"
         if "annotations" in task or "completions" in task:
             yield from _full(task, where)
         else:
@@ -39,8 +39,9 @@ def _full(task: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any
             continue
         common = {**about, "rater": _rater(annotation.get("completed_by")), "duration_s": annotation.get("lead_time")}
         for label in annotation.get("result", []):
-            if isinstance(label, dict) and label.get("from_name") in CRITERIA:
-                yield where, {**common, "criterion": label["from_name"], "stars": _stars(label.get("value"))}
+            name = label.get("from_name") if isinstance(label, dict) else None
+            if isinstance(name, str) and name in CRITERIA:
+                yield where, {**common, "criterion": name, "stars": _stars(label.get("value"))}
 
 
 def _minimal(task: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -49,6 +50,12 @@ def _minimal(task: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, 
     for criterion in CRITERIA:
         if task.get(criterion) is not None:
             yield where, {**common, "criterion": criterion, "stars": _stars(task[criterion])}
+
+
+def _printable(said: Any) -> str:
+    """An id as a message may show it: what a file says is not to steer a terminal."""
+    text = str(said)[:40]
+    return text if text.isprintable() else ascii(text)
 
 
 def _rater(who: Any) -> str | None:

@@ -71,7 +71,8 @@ def _csv(content: str, name: str) -> Iterator[Row]:
 
 
 def _lines(content: str) -> Iterator[Row]:
-    for number, line in enumerate(content.splitlines(), start=1):
+    # Not splitlines, for which a line ends at characters that texts in JSON may have, such as U+2028.
+    for number, line in enumerate(content.split("\n"), start=1):
         if line.strip():
             row = _parsed(line, f"line {number}")
             if not isinstance(row, dict):
