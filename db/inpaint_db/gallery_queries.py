@@ -79,6 +79,17 @@ def sample_picture(connection: Connection, sample_id: UUID, role: str, bucket: s
     return None if row is None else str(input_ref(bucket, row.sha256, FORMATS[row.format][0]))
 
 
+def jobs_beginning_with(connection: Connection, digits: str, limit: int) -> list[UUID]:
+    """Ids of jobs that begin so, the newest first. `digits`: hexadecimal digits, with or without dashes."""
+    rows = connection.execute(
+        text("""
+        SELECT id FROM job WHERE starts_with(replace(id::text, '-', ''), :digits)
+         ORDER BY submitted_at DESC, id DESC LIMIT :limit"""),
+        {"digits": digits.replace("-", "").lower(), "limit": limit},
+    )
+    return list(rows.scalars())
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptView:
     """One execution of a job. `seconds` holds its phases, in their order."""

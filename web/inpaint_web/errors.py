@@ -31,6 +31,14 @@ class LinkRefused(WebError):
     title = "This link does not open anything"
 
 
+class PasswordWrong(WebError):
+    """That is not the operators' password; `inpaint web --link` shows it. Raters paste their whole link instead."""
+
+    code = "password_wrong"
+    status = 403
+    title = "Wrong password"
+
+
 class CrossSite(WebError):
     """The request came from another page than this site's own, and was ignored. Reload this site and try again."""
 

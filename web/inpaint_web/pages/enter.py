@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from urllib.parse import parse_qs
 
@@ -10,7 +11,7 @@ from inpaint_core.errors import InvalidRequest
 from inpaint_db.raters import RaterRow, find_rater_by_token
 from starlette.responses import RedirectResponse, Response
 
-from inpaint_web.errors import LinkRefused
+from inpaint_web.errors import LinkRefused, PasswordWrong
 from inpaint_web.security import cookies
 from inpaint_web.security.limits import address_of
 from inpaint_web.site import Site, SiteNow
@@ -18,6 +19,8 @@ from inpaint_web.site import Site, SiteNow
 router = APIRouter()
 #: Longer than any token of ours.
 _MOST_LETTERS = 200
+#: What ends a link, as `inpaint_db.raters` makes it; anything else that somebody enters is meant for a password.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @router.get("/enter/{token}")
@@ -68,7 +71,7 @@ def _enter(token: str, request: Request, site: Site, *, asked: bool) -> Response
     # Nobody guesses a link of 256 bits. A password may be guessed: none is looked at once there were too many tries.
     site.count_guess(request)
     if not site.operators.is_password(token):
-        raise LinkRefused(reason)
+        raise LinkRefused(reason) if not asked or _TOKEN.fullmatch(token) else PasswordWrong
     site.guesses.give_back(address_of(request))
     response = RedirectResponse("/leaderboard", status_code=303)
     cookies.write(response, cookies.OPERATOR, site.operators.stamp(), secure=secure)
