@@ -174,6 +174,8 @@ def _show(settings: Settings, view: JobView, picture: Path) -> None:
     if "Web" in stack.addresses:
         console.say("  # rate the result, blind: a link of your own, for a day")
         console.say(f"  {_rating_link(settings, view)}")
+        console.say("  # galleries, leaderboard and jobs, for operators: their address and password")
+        console.say(f"  {program()} web --link")
     if stack.running:
         console.say()
         console.say(f"The fleet goes on running. Stop it with: {program()} down")

@@ -10,10 +10,12 @@ import typer
 from inpaint_fleet.cli import console, options, wording
 from inpaint_fleet.cli.ratings_link import RaterName, link
 from inpaint_fleet.cli.ratings_summary import summary
+from inpaint_fleet.cli.ratings_words import words
 
 app = typer.Typer(no_args_is_help=True, help="Invite people to rate results, and see what their stars say.")
 app.command("link")(link)
 app.command("summary")(summary)
+app.command("words")(words)
 
 
 @app.command("raters")

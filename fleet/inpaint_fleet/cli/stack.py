@@ -69,7 +69,7 @@ def up(
     from inpaint_fleet.local.stack import LocalStack
 
     LocalStack(folder, model, flower=with_flower, web=with_web, echo=sys.stderr if echo else None).run(
-        lambda settings: _tell_how_to_use(settings) if echo else None
+        lambda settings: _tell_how_to_use(settings, web=with_web) if echo else None
     )
 
 
@@ -119,15 +119,20 @@ def _tell_ready(folder: Path, ready: StackState) -> None:
     if "Flower" in ready.addresses:
         console.tell(f"Flower's user and password are in {folder / 'private.json'}")
     if "Web" in ready.addresses:
-        console.tell(f"the operators' password of the web pages is web_token in {folder / 'private.json'}")
+        console.tell(f"operators enter at {ready.addresses['Web']}/enter; `inpaint web --link` shows their password")
     console.tell("stop it with `inpaint down`" + _same_folder(folder))
 
 
-def _tell_how_to_use(settings: Settings) -> None:
+def _tell_how_to_use(settings: Settings, *, web: bool) -> None:
     console.tell(
         "submit from another terminal: inpaint submit room.jpg --mask mask.png --model "
         f"{DEFAULT_MODEL} -o edited.png" + _needs_folder(settings.data_dir)
     )
+    if web:
+        console.tell(
+            "see results and jobs in a browser: `inpaint web --link` shows address and password"
+            + _needs_folder(settings.data_dir)
+        )
 
 
 def _same_folder(folder: Path) -> str:

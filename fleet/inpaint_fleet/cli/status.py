@@ -89,7 +89,8 @@ def _show(overview: Overview) -> None:
         _heading("newest jobs")
         listed = [
             (
-                job.id, job.status.value, job.model, wording.moment(job.submitted_at), wording.seconds(job.total_s),
+                job.id, job.status.value, wording.model(job), wording.moment(job.submitted_at),
+                wording.seconds(job.total_s),
                 "" if job.status == "succeeded" else wording.why_not_done(job),
             )
             for job in overview.jobs
@@ -112,6 +113,8 @@ def _show_stack(overview: Overview) -> None:
         for child in stack.children
     ]
     console.table(("child", "pid", "state", "restarts", "started"), rows)
+    if "Web" in stack.addresses:
+        console.say(f"web pages: {stack.addresses['Web']}; operators: `inpaint web --link`")
 
 
 def _heading(text: str) -> None:
