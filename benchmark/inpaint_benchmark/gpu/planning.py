@@ -66,7 +66,7 @@ def tensors(piece: Piece, network: torch.nn.Module, dtype: torch.dtype, seed: in
     """What the files of a network hold."""
     found = piece.repository
     if found.lora_of is not None:
-        return list(_lora(found, network, dtype, seed, _TINY_RANK if tiny else found.lora_rank))
+        return list(_lora(network, dtype, seed, _TINY_RANK if tiny else found.lora_rank))
     if found.quantisation is None:
         return [drawn(name, tensor, dtype, seed) for name, tensor in stored(network)]
     packed = quantised_layers(network, found.single)
@@ -87,9 +87,9 @@ def network_of(piece: Piece, *, tiny: bool) -> torch.nn.Module:
     return network
 
 
-def _lora(found: Repository, network: torch.nn.Module, dtype: torch.dtype, seed: int, rank: int) -> Iterator[Drawn]:
+def _lora(network: torch.nn.Module, dtype: torch.dtype, seed: int, rank: int) -> Iterator[Drawn]:
     for name, layer in network.named_modules():
-        if isinstance(layer, torch.nn.Linear) and name.endswith(found.lora_layers):
+        if isinstance(layer, torch.nn.Linear):
             for half, shape in (("A", (rank, layer.in_features)), ("B", (layer.out_features, rank))):
                 like = torch.nn.Parameter(torch.empty(shape, device="meta"), requires_grad=False)
                 yield drawn(f"transformer.{name}.lora_{half}.weight", like, dtype, seed)

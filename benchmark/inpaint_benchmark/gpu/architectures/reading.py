@@ -50,14 +50,13 @@ class Repository:
     dtype: str
     pipeline: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    #: Folder -> name of the part.
+    #: Folder -> name of the part in it.
     parts: Mapping[str, str] = field(default_factory=dict)
     whole: str | None = None
     file: str | None = None
+    #: The part whose linear layers it changes.
     lora_of: str | None = None
     lora_rank: int = 0
-    #: Ends of the names of the layers that the LoRA adapts.
-    lora_layers: tuple[str, ...] = ()
     quantisation: str | None = None
     #: Names of layers that are not quantised but stay in float32.
     single: tuple[str, ...] = ()
