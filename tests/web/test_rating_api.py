@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from uuid import uuid4
 
 import pytest
@@ -120,6 +121,49 @@ def test_stars_have_to_wait_until_a_picture_was_looked_at(enter, scene: WebScene
         assert "longer" in early.json()["error"]["message"]
 
 
+def test_nobody_looks_at_several_pictures_at_once(enter, scene: WebScene, database: Database) -> None:
+    rated = scene.session(scene.run(samples=2, trials=1), min_dwell_s=1)
+    ada = enter(rated.token)
+    for position in range(1, 5):
+        item(ada, rated, position)
+    time.sleep(1.1)
+    assert [give(ada, rated, n, "realism", 3).status_code for n in range(1, 5)] == [409, 409, 409, 200]
+    # What is looked at for long enough is taken, however often one comes back to it; corrections need no more time.
+    item(ada, rated, 1)
+    time.sleep(0.5)
+    item(ada, rated, 2)
+    item(ada, rated, 1)
+    time.sleep(0.4)
+    assert [give(ada, rated, n, "realism", 3).status_code for n in (1, 1, 4, 2)] == [200, 200, 200, 409]
+    with database.read() as connection:
+        measured = connection.execute(text("SELECT min(measured_s) FROM rating")).scalar_one()
+        assert 0.75 <= measured < 60
+        assert not connection.execute(text("SELECT bool_or(hasty) FROM bench.ratings_current")).scalar_one()
+
+
+def test_a_page_that_was_open_for_days_is_taken_with_a_day(ada: TestClient, rated: Rated, database: Database) -> None:
+    path = f"/api/sessions/{rated.session_id}/items/1/ratings/{uuid4()}"
+    assert ada.put(path, json={"criterion": "realism", "stars": 3, "duration_s": 3e5}).status_code == 200
+    with database.read() as connection:
+        assert connection.execute(text("SELECT duration_s FROM rating")).scalar_one() == 86_400
+
+
+def test_what_was_given_last_counts_and_is_taken_back_first(ada: TestClient, rated: Rated, database: Database) -> None:
+    path = f"/api/sessions/{rated.session_id}/items/1/ratings"
+    body = {"criterion": "realism", "duration_s": 3}
+    assert ada.put(f"{path}/{uuid4()}", json={**body, "stars": 4}).status_code == 200
+    # Given before, on a device that had no connection: it arrives later and changes nothing.
+    assert ada.put(f"{path}/{uuid4()}", json={**body, "stars": 1, "waited_s": 60}).status_code == 200
+    assert item(ada, rated, 1)["stars"] == {"realism": 4}
+    # Nobody gives stars before their session was made.
+    assert ada.put(f"{path}/{uuid4()}", json={**body, "stars": 2, "waited_s": 1e300}).status_code == 200
+    with database.read() as connection:
+        rows = connection.execute(text("SELECT supersedes, waited_s FROM rating ORDER BY number")).all()
+    assert not any(row.supersedes for row in rows) and 0 < rows[2].waited_s < 3_600
+    undo = f"/api/sessions/{rated.session_id}/undo"
+    assert [ada.put(f"{undo}/{uuid4()}").json()["stars"] for _ in range(3)] == [4, 2, 1]
+
+
 def test_fetching_pictures_ahead_does_not_count_as_showing_them(ada: TestClient, rated: Rated, database) -> None:
     peeked = ada.get(f"/api/sessions/{rated.session_id}/items/2?peek=true").json()
     assert ada.get(peeked["results"][0]).status_code == 200
@@ -143,7 +187,14 @@ def test_a_finished_session_takes_no_more_stars(ada: TestClient, rated: Rated) -
     for position in range(1, 13):
         path = f"/api/sessions/{rated.session_id}/items/{position}/events/{uuid4()}"
         ada.put(path, json={"kind": "skip"})
-    ada.post(f"/api/sessions/{rated.session_id}/finish")
+    # Nothing is told to who has rated nothing; stars count for what was skipped, too.
+    few = ada.post(f"/api/sessions/{rated.session_id}/finish")
+    assert few.status_code == 400 and "0 of 12" in few.json()["error"]["message"]
+    assert "opencv" not in ada.get(f"/rate/{rated.session_id}/reveal").text
+    for position in range(1, 7):
+        for criterion in item(ada, rated, position)["criteria"]:
+            give(ada, rated, position, criterion, 3)
+    assert ada.post(f"/api/sessions/{rated.session_id}/finish").status_code == 200
     refused = give(ada, rated, 1, "realism", 3)
     assert refused.status_code == 400 and "finished" in refused.json()["error"]["message"]
     moved = ada.get(f"/rate/{rated.session_id}", follow_redirects=False)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import re
+from uuid import UUID
 
+import pytest
 from factories import encode, make_image
 from inpaint_db.session import Database
+from inpaint_fleet.cli.app import app
 from PIL import Image
 from sqlalchemy import text
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 from web_scene import MODELS, Rated, WebScene
 
 
@@ -52,6 +57,23 @@ def test_nothing_tells_a_tier(enter, scene: WebScene) -> None:
     for path, headers, body in everything(enter(rated.token), rated):
         for word in ("turbo", "tier"):
             assert word not in path and word not in headers and word.encode() not in body, (path, word)
+
+
+def test_a_link_of_the_command_line_tells_as_little(
+    enter, scene: WebScene, stack_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in stack_env.items():
+        monkeypatch.setenv(name, value)
+    scene.run("opencv-telea-vs-ns", samples=1, trials=1)
+    said = CliRunner().invoke(app, ["ratings", "link", "Ada", "--run", "opencv-telea-vs-ns", "--json"])
+    assert said.exit_code == 0, said.output
+    made = json.loads(said.stdout)
+    assert made["session"]["run"] == "opencv-telea-vs-ns"
+    token = made["link"].rpartition("/")[2]
+    rated = Rated(UUID(made["session"]["id"]), UUID(made["rater"]["id"]), token)
+    for path, headers, body in everything(enter(token), rated):
+        for word in ("telea", "opencv", "-vs-"):
+            assert word not in headers and (path.startswith("/static/") or word.encode() not in body), (path, word)
 
 
 def test_pictures_are_made_anew_and_hold_nothing_but_pixels(ada: TestClient, rated: Rated) -> None:
