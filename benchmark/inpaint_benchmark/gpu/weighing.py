@@ -23,8 +23,8 @@ class Weight:
     role: str
     #: Numbers, before they were quantised; without buffers.
     parameters: int
-    #: As a worker holds it on a GPU: parameters, and buffers that are stored with them. 0 for a LoRA: it is added to the
-    #: weights of another network, and let go.
+    #: As a worker holds it on a GPU: parameters, and buffers that are stored with them. 0 for a LoRA: it is added to
+    #: the weights of another network, and let go.
     bytes: int
     #: As its repository has it.
     published_bytes: int
