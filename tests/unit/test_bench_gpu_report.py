@@ -12,6 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 from inpaint_benchmark.gpu.cards import bench_card, choose_cards
+from inpaint_benchmark.gpu.children import Ending
+from inpaint_benchmark.gpu.counts import Counts
 from inpaint_benchmark.gpu.cropping import SHARES, mask_of
 from inpaint_benchmark.gpu.estimating import Estimates
 from inpaint_benchmark.gpu.journal import Journal
@@ -292,6 +294,27 @@ def test_a_row_is_judged_by_the_longest_of_its_model_else_of_all(tmp_path: Path)
     assert read.of(an_order(model=SD2)) == 30
     assert read.of(an_order(model="qwen-image-inpainting")) == 120
     assert read.of(an_order(tiny=True)) == 0
+
+
+def test_what_an_image_computes_is_looked_up_and_counted_once_where_it_is_not_kept() -> None:
+    asked: list[tuple[tuple[int, int], ...]] = []
+
+    def count(_order: Order, shapes: tuple[tuple[int, int], ...]) -> Ending:
+        asked.append(shapes)
+        return Ending(found={f"{w}x{h}": {"tflop": 7.0, "tflop_of": {"unet": 7.0}} for w, h in shapes})
+
+    counts = Counts(count)
+    defaults = load_catalogue().card(FILL).resolve({})
+    found, reason = counts.of(an_order(), defaults, [(1024, 1024)])
+    assert found[1024, 1024]["tflop"] == pytest.approx(3745, rel=0.01)
+    assert (asked, reason) == ([], "")
+    fewer = {**defaults, "steps": 20}
+    for _ in range(2):
+        found, _ = counts.of(an_order(steps=20), fewer, [(1024, 1024), (768, 768)])
+    assert found[1024, 1024]["tflop"] == 7.0
+    assert asked == [((1024, 1024), (768, 768))]
+    failing = Counts(lambda _order, _shapes: Ending(failed="no architecture"))
+    assert failing.of(an_order(steps=20), fewer, [(64, 64)]) == ({}, "counting failed: no architecture")
 
 
 # --- the report -------------------------------------------------------------------------------------------------------

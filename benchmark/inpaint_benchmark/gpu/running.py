@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import time
@@ -20,6 +19,7 @@ from inpaint_core.settings import Settings
 
 from inpaint_benchmark.gpu.child import Request
 from inpaint_benchmark.gpu.children import Ending, run_child
+from inpaint_benchmark.gpu.counts import Counts, Shape
 from inpaint_benchmark.gpu.estimating import Estimates
 from inpaint_benchmark.gpu.journal import Journal
 from inpaint_benchmark.gpu.orders import Order
@@ -28,6 +28,9 @@ from inpaint_benchmark.gpu.throughput import measure_throughput
 
 #: What a call keeps of its time to write the report and to end.
 _MARGIN_S = 5.0
+_LEAST_COUNTING_S = 60.0
+#: Of a call, after which measuring deserves another.
+_SHARE_OF_WRITING = 0.2
 _DIED = "the process ended before it was measured"
 _TINY = "tiny weights are not counted: they are no model of anybody"
 Servers = Callable[[], AbstractContextManager[Settings]]
@@ -55,6 +58,11 @@ class Run:
     _written: set[str] = field(default_factory=set)
     _stack: ExitStack = field(default_factory=ExitStack)
     _settings: Settings | None = None
+    _counts: Counts = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What is looked up in the figures, and else counted."""
+        self._counts = Counts(self._count)
 
     def carry_out(self, orders: Sequence[Order], *, again: bool = False) -> list[Order]:
         """Measure what is missing, or all `again`; what was left because there was not time enough."""
@@ -104,14 +112,13 @@ class Run:
         if written is None or written.failed is None:
             ending = self._measure(order)
         assert ending is not None  # noqa: S101  (one of both)
-        wall_s = time.monotonic() - began
-        if ending.timed_out and not whole_call:
-            estimates.note(order, wall_s)
+        if ending.timed_out and not (whole_call and self._had_all_of_it(written)):
+            estimates.note(order, time.monotonic() - began)
             return None
         found = dict(ending.found)
         fields = {name: found.pop(name) for name in ("runtime", "parameters", "painted", "machine") if name in found}
         if ending.failed is None:
-            self._count(order, found, [tuple(window) for window in fields.get("painted", [])])
+            self._fill_in(order, found, fields)
         return Row(
             order=order,
             begun_at=begun_at,
@@ -122,6 +129,12 @@ class Run:
             measured=measured_of(order.what, found, _DIED),
             **{name: value for name, value in fields.items() if name != "machine"},
         )
+
+    def _had_all_of_it(self, written: Ending | None) -> bool:
+        """Whether measuring had nearly the whole call: what was written before it is there in the next."""
+        if written is None:
+            return True
+        return not written.timed_out and written.wall_s < _SHARE_OF_WRITING * (self.time_limit_s or 0)
 
     def _write(self, order: Order) -> Ending | None:
         """Random weights, if this call has not looked after them yet; those that are there are kept."""
@@ -146,41 +159,35 @@ class Run:
                 return Ending(failed=error.message)
         return measure_throughput(request, self._settings, self._tell, log, self._left_s())
 
-    def _count(self, order: Order, found: dict[str, Any], painted: Sequence[tuple[int, int]]) -> None:
-        """Fill in what an image computes, counted once for each model, shape and number of steps."""
+    def _fill_in(self, order: Order, found: dict[str, Any], fields: dict[str, Any]) -> None:
+        """What an image computes, beside what was measured."""
         if order.what == "throughput":
             return
         unknown = found.setdefault("unknown", {})
         cases = found.get("cases", [])
-        windows = {tuple(window) for case in cases for window in case["windows"]} or set(painted)
-        counts, reason = ({}, _TINY) if order.tiny else self._counts(order, sorted(windows))
+        shapes: list[Shape] = [(w, h) for case in cases for w, h in case["windows"]]
+        painted: list[Shape] = [(w, h) for w, h in fields.get("painted", [])]
+        if order.tiny:
+            counts, reason = {}, _TINY
+        else:
+            counts, reason = self._counts.of(order, fields.get("parameters", {}), shapes or painted)
         for case in cases:
-            sizes = [f"{width}x{height}" for width, height in case["windows"]]
-            counted = all(size in counts for size in sizes)
-            case["tflop"] = sum(counts[size]["tflop"] for size in sizes) if counted else None
-            if not counted:
+            parts = [counts.get((w, h)) for w, h in case["windows"]]
+            case["tflop"] = sum(part["tflop"] for part in parts if part) if all(parts) else None
+            if not all(parts):
                 unknown["cases.tflop"] = reason
         if order.what == "seconds":
-            sizes = [f"{width}x{height}" for width, height in painted]
-            if len(sizes) == 1 and sizes[0] in counts:
-                found |= counts[sizes[0]]
+            # Whole pictures have one window.
+            if counted := counts.get(painted[0]):
+                found |= counted
             else:
                 unknown |= {"tflop": reason, "tflop_of": reason}
 
-    def _counts(self, order: Order, windows: Sequence[tuple[int, int]]) -> tuple[dict[str, Any], str]:
-        """By WIDTHxHEIGHT; and if something is missing, why."""
-        file = self.folder / "counts.json"
-        known: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        mine = known.setdefault(f"{order.model}, {'default' if order.steps is None else order.steps} steps", {})
-        missing = tuple(window for window in windows if f"{window[0]}x{window[1]}" not in mine)
-        if not missing:
-            return mine, ""
+    def _count(self, order: Order, shapes: tuple[Shape, ...]) -> Ending:
         self._tell("counting what an image computes")
-        request = self._request("count", order, painted=missing)
-        ending = run_child(request, self._tell, self._log(order), timeout_s=self._left_s())
-        mine |= {size: count for size, count in ending.found.items() if size != "unknown"}
-        file.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        return mine, f"counting failed: {ending.failed}"
+        # A row is not to lack it because its call was nearly over.
+        timeout_s = None if (left_s := self._left_s()) is None else max(left_s, _LEAST_COUNTING_S)
+        return run_child(self._request("count", order, shapes), self._tell, self._log(order), timeout_s=timeout_s)
 
     def _clear_weights(self, order: Order, later: Sequence[Order]) -> None:
         """Remove the random weights that no later order reads: all models together would need hundreds of GB."""

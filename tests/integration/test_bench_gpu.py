@@ -1,0 +1,194 @@
+"""`inpaint bench gpu` from end to end with tiny models on the CPU: rows, deaths, going on, and a whole worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from inpaint_benchmark.gpu.cards import choose_cards
+from inpaint_benchmark.gpu.journal import Journal
+from inpaint_benchmark.gpu.modes import parse_modes
+from inpaint_benchmark.gpu.orders import make_orders
+from inpaint_benchmark.gpu.report import Report
+from inpaint_benchmark.gpu.rows import Cropping, Seconds, Throughput
+from inpaint_benchmark.gpu.running import Run
+from inpaint_core.catalogue import load_catalogue
+from inpaint_core.settings import Settings
+
+pytest.importorskip("diffusers")
+FIRST, SECOND = "sd3-controlnet-inpainting", "stable-diffusion-2-inpainting"
+_COMMAND = [sys.executable, "-m", "inpaint_fleet.cli", "bench", "gpu", "--tiny", "--device", "cpu"]
+_QUICK = ["--models", f"{FIRST},{SECOND}", "--modes", "none", "--size", "256x256", "--steps", "2", "--repeats", "2"]
+_HANG_S = 240
+
+
+class Command:
+    """The command as a process whose words can be waited for."""
+
+    def __init__(self, *words: str) -> None:
+        self.said: list[str] = []
+        # Libraries say a lot, and a full pipe would stop who writes into it: it is read until its end.
+        self.process = subprocess.Popen(
+            [*_COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert self.process.stdout is not None
+        self._lines: Iterator[str] = iter(self.process.stdout)
+
+    def until(self, words: str) -> None:
+        """Wait for a line that ends in these words."""
+        for line in self._lines:
+            self.said.append(line.rstrip())
+            if self.said[-1].endswith(words):
+                return
+        raise AssertionError(f"ended before it said {words!r}:\n" + "\n".join(self.said))
+
+    def end(self) -> int:
+        """The exit code."""
+        self.said += [line.rstrip() for line in self._lines]
+        return self.process.wait(timeout=_HANG_S)
+
+    def child(self) -> int:
+        """The process id of its one child."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        (pid,) = (int(pid) for task in tasks for pid in (task / "children").read_text().split())
+        return pid
+
+
+@pytest.fixture
+def command() -> Iterator[Callable[..., Command]]:
+    """Start the command; what still runs at the end is killed."""
+    started: list[Command] = []
+
+    def start(*words: str) -> Command:
+        started.append(Command(*words))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.process.poll() is None:
+            each.process.kill()
+        each.process.wait()
+        assert each.process.stdout is not None
+        each.process.stdout.close()
+
+
+def gone(pid: int) -> bool:
+    """Whether the process is no more, or only waits to be told of."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_deaths_and_a_time_limit_cost_a_row_at_most_and_the_same_command_goes_on(
+    command: Callable[..., Command], tmp_path: Path
+) -> None:
+    words = [*_QUICK, "--out", str(tmp_path)]
+    times = {f"{model} seconds 2 2 tiny": 10_000.0 for model in (FIRST, SECOND)}
+    (tmp_path / "times.json").write_text(json.dumps(times))
+    limited = command(*words, "--time-limit", "250")
+    # The first is begun whatever it may take: else nothing ever would be. Its process is killed.
+    limited.until(f"1 of 2: {FIRST}, none, seconds: loading")
+    os.kill(limited.child(), signal.SIGKILL)
+    # The second would not end in time.
+    assert limited.end() == 124, limited.said
+    assert limited.said[-1] == (
+        f"error: The time limit of 250 s leaves 1 row of 2 for another call: {SECOND} none seconds. The same command "
+        "goes on with them."
+    )
+    assert "Not finished: 1 left." in (tmp_path / "report.md").read_text()
+
+    killed = command(*words)
+    killed.until(f"1 of 1: {SECOND}, none, seconds: loading")
+    child = killed.child()
+    killed.process.kill()
+    assert gone(child), "what measures outlived the command"
+    (row,) = Journal(tmp_path).rows
+    assert row.order.model == FIRST
+    assert row.failed is not None and "SIGKILL" in row.failed
+    assert isinstance(row.measured, Seconds)
+    assert row.measured.import_s is not None  # known before it died
+    assert row.measured.unknown["image_s"]
+
+    going_on = command(*words, "--usd-per-hour", "2")
+    assert going_on.end() == 0, going_on.said
+    assert not [line for line in going_on.said if FIRST in line]
+    assert going_on.said[-1] == str(tmp_path / "report.md")
+    rows = Journal(tmp_path).rows
+    assert [row.order.model for row in rows] == [FIRST, SECOND]
+    measured = rows[1].measured
+    assert isinstance(measured, Seconds)
+    assert rows[1].failed is None
+    assert rows[1].painted == [(256, 256)]
+    assert rows[1].parameters["steps"] == 2
+    assert measured.image_s is not None and measured.image_s.min > 0
+    assert measured.first_image_s is not None and measured.warm_s is not None
+    assert measured.first_image_s > measured.warm_s
+    assert measured.step_ms is not None and measured.load_s is not None
+    assert measured.recompilations == 0
+    assert measured.matmul is not None
+    # A CPU has no GPU memory, and tiny models are not counted: null, never 0.
+    assert measured.peak_allocated_gb is None and measured.tflop is None
+
+    report = json.loads((tmp_path / "report.json").read_text())
+    jsonschema.validate(report, Report.model_json_schema(mode="serialization"))
+    assert report["sections"][0]["rows"][1]["derived"]["usd_per_1k"] == pytest.approx(
+        measured.image_s.median / 3600 * 2 * 1000
+    )
+    text = (tmp_path / "report.md").read_text()
+    assert "Random weights: time and memory only." in text
+    assert "A CPU: what stands here shows that it works, and says nothing of a GPU." in text
+    assert f"| `{SECOND}` | `none` | 2 | 256x256 |" in text
+    assert f"| `{FIRST}` | `none` | seconds |" in text
+    # Random weights are removed when their model is done.
+    assert not list((tmp_path / "weights").rglob("*.safetensors"))
+
+
+def test_a_whole_worker_and_cropping_with_a_tiny_model(settings: Settings, tmp_path: Path) -> None:
+    orders, _ = make_orders(
+        choose_cards([FIRST], load_catalogue()),
+        parse_modes(["none"]),
+        ["throughput", "cropping"],
+        (256, 256),
+        steps=2,
+        repeats=3,
+        tiny=True,
+        device="cpu",
+        weights="random",
+    )
+    told: list[str] = []
+    journal = Journal(tmp_path)
+    run = Run(journal, tmp_path, tmp_path / "weights", load_catalogue(), lambda: nullcontext(settings), told.append)
+    assert run.carry_out(orders) == []
+    throughput, cropping = journal.rows
+    assert throughput.failed is None and cropping.failed is None, (throughput.failed, cropping.failed)
+    found = throughput.measured
+    assert isinstance(found, Throughput)
+    assert found.jobs == 3
+    assert found.jobs_per_hour is not None and found.job_s == pytest.approx(3600 / found.jobs_per_hour)
+    assert found.bare_s is not None and found.bare_after_s is not None
+    assert found.share == pytest.approx((found.bare_s + found.bare_after_s) / 2 / found.job_s)
+    assert throughput.painted == [(256, 256)]
+    assert any("3 of 3 jobs" in line for line in told)
+    cases: Any = cropping.measured
+    assert isinstance(cases, Cropping) and cases.cases is not None
+    assert [round(case.masked, 2) for case in cases.cases] == [0.10, 0.03, 0.01, 0.01]
+    assert all(case.painted_pixels <= 256 * 256 for case in cases.cases[:3])
+    assert cases.cases[3].painted_pixels > 2 * 256 * 256
+    assert cases.unknown["cases.tflop"] and cases.unknown["cases.peak_allocated_gb"]
