@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up down status test lint types unit pipelines integration web-test acceptance packaging docker-check chaos slow chaos-baseline soak bench-demo bench-geometry bench-history bench-queue bench-web gpu-figures \
+.PHONY: help demo up down status test lint types unit pipelines integration web-test acceptance packaging docker-check chaos slow chaos-baseline soak bench-demo bench-geometry bench-gpu bench-gpu-tiny gpu-bundle bench-history bench-queue bench-web gpu-figures \
 	pictures web-pictures format schema clean
 
 help:  ## Show what there is to make
@@ -116,8 +116,19 @@ bench-queue: $(VENV)/.developer  ## Measure submitting, per-job overhead and the
 gpu-figures: $(VENV)/.developer  ## Count anew what each model weighs and computes
 	@$(BIN)/python -m inpaint_benchmark.gpu.figures
 
-bench-web: $(VENV)/.developer  ## Measure saving with many raters at once
-	@$(BIN)/inpaint bench web
+bench-gpu: $(VENV)/.developer  ## Measure every model on this machine's GPU (ARGS="--models flux-1-fill-dev --modes 'none compile'")
+	@$(BIN)/inpaint bench gpu $(ARGS)
+
+bench-gpu-tiny: $(VENV)/.developer  ## The same with tiny models on the CPU, to see that it works
+	@$(BIN)/inpaint bench gpu --tiny --device cpu --repeats 2 $(ARGS)
+
+gpu-bundle: $(VENV)/.developer  ## Wheels for measuring on a GPU without internet (GPU_PYTHON, GPU_CUDA, GPU_SERVERS=1, GPU_NEWER=1)
+	@$(BIN)/python benchmark/gpu-bundle/bundle.py --python $(or $(GPU_PYTHON),3.12) --cuda $(or $(GPU_CUDA),130) \
+		$(if $(GPU_SERVERS),--servers) $(if $(GPU_NEWER),--newer)
+
+bench-web: $(VENV)/.developer chromium  ## Measure saving with many raters at once, and how soon the next picture is there; fails if an aim is missed
+	@$(BIN)/inpaint bench web --check
+	@AIMS=check $(BIN)/pytest -q -s -n0 tests/web/test_web_weight.py
 
 web-pictures: $(VENV)/.developer chromium  ## Draw the pictures of docs/rating-page.md
 	@PICTURES=docs/images $(BIN)/pytest tests/web/test_web_pictures.py -q

@@ -1,7 +1,12 @@
-"""How heavy and how quick the rating page is. Times are generous guards; the numbers are printed (pytest -s)."""
+"""How heavy and how quick the rating page is.
+
+The numbers are printed with the aim (pytest -s). Among other tests a machine is busy: there the time is only a guard
+against hanging. `make bench-web` holds the page to its aim.
+"""
 
 from __future__ import annotations
 
+import os
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +17,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Response
 
 MOST_BYTES = 200_000
+#: Milliseconds from the key to the next picture, which was fetched ahead: what people take for at once.
+AIM_MS = 100
+GUARD_MS = 5_000
 #: From the key to the moment at which the next item is drawn and its pictures are in the page.
 _WATCH = """
 () => new Promise((resolve) => {
@@ -54,6 +62,7 @@ def test_the_page_is_light_and_the_next_picture_is_there_at_once(
         times.append(float(waiting.evaluate("found => found.done")))
         page.wait_for_selector(f'html[data-shown="{position + 1}"]')
     print(f"\npage: {weight:,} bytes apart from pictures; next picture after {median(times):.0f} ms "
-          f"(median of {len(times)}, longest {max(times):.0f} ms)")  # fmt: skip
+          f"(median of {len(times)}, longest {max(times):.0f} ms); aim {AIM_MS} ms: "
+          f"{'met' if median(times) <= AIM_MS else 'missed'}")  # fmt: skip
     assert weight < MOST_BYTES
-    assert median(times) < 1_000
+    assert median(times) <= (AIM_MS if os.environ.get("AIMS") == "check" else GUARD_MS)

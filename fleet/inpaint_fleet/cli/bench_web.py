@@ -14,6 +14,7 @@ import typer
 def web(
     raters: Annotated[int, typer.Option(min=2, max=500, help="So many at once.")] = 50,
     ratings: Annotated[int, typer.Option(min=4, max=10_000, help="So many of each.")] = 100,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 if an aim is missed.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")] = False,
 ) -> None:
     """Let many raters save at once: is anything lost or doubled, and how long does a save take?
@@ -50,3 +51,5 @@ def web(
             found = measure_web(settings, f"http://127.0.0.1:{port}", say, raters=raters, ratings=ratings)
     if json_:
         console.document(found)
+    if check and found["missed"]:
+        raise typer.Exit(1)
