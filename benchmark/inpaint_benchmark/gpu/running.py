@@ -116,7 +116,9 @@ class Run:
             estimates.note(order, time.monotonic() - began)
             return None
         found = dict(ending.found)
-        fields = {name: found.pop(name) for name in ("runtime", "parameters", "painted", "machine") if name in found}
+        fields: dict[str, Any] = {
+            name: found.pop(name) for name in ("runtime", "parameters", "painted", "machine") if name in found
+        }
         if ending.failed is None:
             self._fill_in(order, found, fields)
         return Row(
@@ -167,9 +169,9 @@ class Run:
         cases = found.get("cases", [])
         shapes: list[Shape] = [(w, h) for case in cases for w, h in case["windows"]]
         painted: list[Shape] = [(w, h) for w, h in fields.get("painted", [])]
-        if order.tiny:
-            counts, reason = {}, _TINY
-        else:
+        counts: dict[Shape, dict[str, Any]] = {}
+        reason = _TINY
+        if not order.tiny:
             counts, reason = self._counts.of(order, fields.get("parameters", {}), shapes or painted)
         for case in cases:
             parts = [counts.get((w, h)) for w, h in case["windows"]]
