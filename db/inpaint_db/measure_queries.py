@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from inpaint_core.ids import new_id
+from inpaint_core.tiers import TierUse
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -61,7 +62,7 @@ class Measurable:
 
 #: What is recorded among the parameters of an attempt, and tells of its tier: two attempts that differ in these alone
 #: were asked for the same.
-TIER_FACTS = ("tier", "network_passes", "network_passes_computed")
+TIER_FACTS = ("tier", *TierUse.model_fields, "network_passes", "network_passes_computed")
 
 _REGISTER = text("""
 WITH given AS (SELECT * FROM jsonb_populate_recordset(NULL::metric, :rows))

@@ -17,7 +17,7 @@ from inpaint_core.s3 import S3Store
 from inpaint_core.settings import Settings
 from inpaint_core.status import JobStatus
 from inpaint_core.storage import ObjectRef
-from inpaint_core.tiers import Tier
+from inpaint_core.tiers import Tier, TierUse
 from inpaint_db.claims import AttemptReport, finish, requeue
 from inpaint_db.dataset_queries import VersionRow
 from inpaint_db.measure_queries import TIER_FACTS
@@ -93,7 +93,7 @@ def test_an_attempt_of_which_nothing_is_said_is_exact(connection: Connection) ->
 
 def test_facts_of_a_tier_are_those_that_a_pipeline_tells() -> None:
     # Two attempts that differ in these alone were asked for the same: see `measure_queries`.
-    assert set(TIER_FACTS) == {"tier", *Work(4, 3).described()}
+    assert set(TIER_FACTS) == {"tier", *TierUse.model_fields, *Work(4, 3).described()}
 
 
 # --- the worker -------------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def test_a_job_runs_in_the_tier_that_it_names_and_the_attempt_says_what_that_cam
     fast, plain = submit(slow_client, "a chair", tier="fast"), submit(slow_client, "a chair")
     for job_id in (fast, plain):
         wait(slow_client, job_id)
-    work = {"tier": "fast", "network_passes": 4, "network_passes_computed": 3}
+    work = {"tier": "fast", "step_cache": 0.1, "network_passes": 4, "network_passes_computed": 3}
     assert attempts(database, fast) == [("succeeded", "fast", work)]
     assert attempts(database, plain) == [("succeeded", "exact", {})]
     assert (slow_client.get(fast).tier, slow_client.get(plain).tier) == ("fast", "exact")
@@ -120,7 +120,7 @@ def test_several_outputs_add_up(
     job_id = submit(slow_client, "a chair", tier="fast", outputs=3)
     wait(slow_client, job_id)
     ((_, _, parameters),) = attempts(database, job_id)
-    assert parameters == {"tier": "fast", "network_passes": 12, "network_passes_computed": 9}
+    assert parameters == {"tier": "fast", "step_cache": 0.1, "network_passes": 12, "network_passes_computed": 9}
 
 
 def test_a_worker_that_is_set_to_a_tier_runs_what_names_none_in_it(

@@ -17,7 +17,7 @@ from inpaint_worker.geometry.canvas import open_canvas
 from inpaint_worker.pipelines import Edit
 from inpaint_worker.pipelines.base import Control, Reference, Work, work_of
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline
-from tiered import BOTH, MODELS, Model, counted_blocks, edit_of, load
+from tiered import MODELS, Model, counted_blocks, edit_of, load
 from tiny import flux
 from tiny import stable_diffusion as sd
 
@@ -136,7 +136,7 @@ def test_parts_that_take_turns_on_the_device_paint_the_same(name: str, tmp_path:
 
 @pytest.mark.parametrize("name", ["sd2", "fill"])
 def test_what_lies_outside_the_mask_is_kept_bit_for_bit(name: str, tmp_path: Path) -> None:
-    model = replace(MODELS[name], use=BOTH if name == "sd3-both" else MODELS[name].use)
+    model = MODELS[name]
     model.write(tmp_path)
     pipeline = load(model, tmp_path)
     source = make_image(300, 200)

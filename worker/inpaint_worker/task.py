@@ -29,6 +29,7 @@ from inpaint_core.patience import patiently
 from inpaint_core.settings import Settings
 from inpaint_core.status import JobStatus
 from inpaint_core.storage import ObjectRef, ObjectStore, output_ref
+from inpaint_core.tiers import Tier
 from inpaint_db.claims import Claimed, StoredOutput, claim
 from inpaint_db.presence import WorkerIdentity
 from inpaint_db.session import Database
@@ -168,7 +169,9 @@ class JobRunner:
         job, pipeline = attempt.claimed, self.resident.pipeline
         parameters = pipeline.card.resolve(job.parameters)
         saver = _ran_out_of_memory(job)
-        attempt.report.parameters = {**parameters, **wanted.described(job), **_asked_for(pipeline.card)}
+        attempt.report.parameters = {
+            **parameters, **wanted.described(job), **_left_out(pipeline.card, wanted.tier), **_asked_for(pipeline.card)
+        }  # fmt: skip
         if saver:  # it may change the picture a little
             attempt.report.parameters |= {"save_memory": True}
         ask = functools.partial(
@@ -269,6 +272,11 @@ def _control(wanted: Wanted, image: Pixels | None) -> Control | None:
     if image is None or wanted.control_type is None:
         return None
     return Control(image, wanted.control_type, wanted.control_strength)
+
+
+def _left_out(card: ModelCard, tier: Tier) -> dict[str, float]:
+    """What the tier meant at the time: a deployment may change its card."""
+    return card.tiers[tier].model_dump(exclude_none=True) if tier in card.tiers else {}
 
 
 def _asked_for(card: ModelCard) -> dict[str, str]:
