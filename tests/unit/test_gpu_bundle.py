@@ -1,0 +1,93 @@
+"""The wheels for measuring on a GPU without internet: complete, and small."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import re
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "benchmark" / "gpu-bundle"
+#: What an image for GPUs has: docs/performance.md.
+MACHINE = ("torch", "transformers", "accelerate", "peft", "safetensors", "numpy", "opencv-python-headless", "pillow")
+#: Comes with the bundle in another way: with the library for one CUDA alone.
+REPACKED = "bitsandbytes"
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def names(list_: str) -> set[str]:
+    lines = (FOLDER / list_).read_text().splitlines()
+    return {canonical(line) for line in lines if line and not line.startswith("#")}
+
+
+def closure(wanted: Iterable[str]) -> set[str]:
+    """The packages with all that they depend on."""
+    found: set[str] = set()
+    waiting = [Requirement(line) for line in wanted]
+    while waiting:
+        requirement = waiting.pop()
+        name = canonical(requirement.name)
+        try:
+            lines = requires(name) or []
+        except PackageNotFoundError:  # an extra that nobody asked for
+            continue
+        more = [Requirement(line) for line in lines]
+        extras = requirement.extras or {""}
+        chosen = [r for r in more if not r.marker or any(r.marker.evaluate({"extra": extra}) for extra in extras)]
+        new = name not in found
+        found.add(name)
+        waiting += [r for r in chosen if canonical(r.name) not in found] if new or requirement.extras else []
+    return found
+
+
+def test_the_bundle_has_everything_that_the_machine_has_not() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["heic"], *extras["worker"], *extras["diffusers"]]
+    ours = closure(line for line in lines if not line.startswith("inpaint-fleet"))
+    assert {"celery", "diffusers", "psycopg-binary"} <= ours
+    missing = ours - closure(MACHINE) - {REPACKED} - names("packages.txt")
+    assert not missing, f"add {sorted(missing)} to benchmark/gpu-bundle/packages.txt"
+
+
+@pytest.mark.parametrize("list_", ["packages.txt", "servers.txt", "newer.txt"])
+def test_every_wheel_has_its_version_from_the_constraints(list_: str) -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {canonical(line.partition("==")[0]) for line in lines if "==" in line}
+    assert names(list_) <= pinned
+
+
+@pytest.fixture
+def bundle() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("gpu_bundle", FOLDER / "bundle.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_repacked_wheel_lacks_what_is_unwanted_and_its_record_is_right(bundle: ModuleType, tmp_path: Path) -> None:
+    record = "a-1.dist-info/RECORD"
+    with zipfile.ZipFile(tmp_path / "a.whl", "w") as wheel:
+        for name, text in (("a/__init__.py", "x = 1\n"), ("a/large.so", "x" * 1000), (record, "of before,,\n")):
+            wheel.writestr(name, text)
+    bundle.repack(tmp_path / "a.whl", tmp_path / "b.whl", lambda name: name.endswith(".so"))
+    with zipfile.ZipFile(tmp_path / "b.whl") as wheel:
+        assert wheel.namelist() == ["a/__init__.py", record]
+        digest = base64.urlsafe_b64encode(hashlib.sha256(b"x = 1\n").digest()).rstrip(b"=").decode()
+        assert wheel.read(record).decode() == f"a/__init__.py,sha256={digest},6\n{record},,\n"
