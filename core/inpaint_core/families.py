@@ -85,7 +85,8 @@ ABILITIES: Mapping[str, Abilities] = {
         negative_prompt=True,
         guides={"control": ()},
         quantisations=("fp8",),
-        accelerations=(*_COMPILED, "channels-last", *_MASKED_KERNELS),
+        # Not as a whole: its positions are computed in ways that torch cannot follow.
+        accelerations=("compile", "channels-last", *_MASKED_KERNELS),
     ),
     "qwen-image": Abilities(
         negative_prompt=True,

@@ -6,9 +6,10 @@ import weakref
 from typing import Any
 
 import pytest
+from inpaint_core.acceleration import Acceleration
 from inpaint_core.card import ModelCard
 from inpaint_core.catalogue import load_catalogue
-from inpaint_core.errors import DeviceTooSmall, GpuContextBroken, GpuOutOfMemory
+from inpaint_core.errors import DeviceTooSmall, GpuContextBroken, GpuOutOfMemory, SettingsInvalid
 from inpaint_core.settings import load_settings
 from inpaint_worker.pipelines.gpu_room import Gpu, offloads
 
@@ -29,8 +30,15 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: sizes)
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA Test")
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 0))
 
     return install
+
+
+@pytest.fixture
+def compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine with one."""
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
 
 
 @pytest.fixture
@@ -134,6 +142,62 @@ class TestChoosing:
 
     def test_four_bits_stay_in_the_format_that_they_are_computed_in(self) -> None:
         assert choose_runtime(NF4, load_settings(device="cpu")).dtype is torch.bfloat16
+
+
+class TestAccelerating:
+    def test_what_was_asked_for_is_chosen_and_recorded(self, gpu: Any, compiler: None) -> None:
+        gpu(80)
+        runtime = choose_runtime(FILL, load_settings(accelerate="fuse-qkv,cuda-graphs"))
+        assert runtime.described()["acceleration"] == "cuda-graphs,fuse-qkv"
+        assert choose_runtime(FILL, load_settings()).described()["acceleration"] == "none"
+
+    @pytest.mark.parametrize(
+        ("accelerate", "settings", "words"),
+        [
+            ("half-vae", {}, "flux-1-fill-dev cannot have half-vae; it can have compile, compile-whole, cuda-graphs"),
+            ("cuda-graphs", {"device": "cpu"}, "cuda-graphs is for NVIDIA GPUs, and the model runs on the CPU"),
+            ("cuda-graphs", {"offload": "always"}, "cuda-graphs needs the whole model on the GPU"),
+            ("attention=cudnn", {"device": "cpu"}, "attention=cudnn is for GPUs.*; there are: native"),
+            ("attention=flash", {}, "needs the package flash-attn, which is not installed.*are: native, cudnn, effic"),
+            ("attention=flash-3", {}, "is for Hopper GPUs, and NVIDIA Test is none"),
+        ],
+    )
+    def test_what_is_not_possible_is_refused(
+        self, gpu: Any, compiler: None, accelerate: str, settings: dict[str, Any], words: str
+    ) -> None:
+        gpu(80)
+        with pytest.raises(SettingsInvalid, match=f"INPAINT_ACCELERATE is {accelerate}, and .*{words}"):
+            choose_runtime(FILL, load_settings(accelerate=accelerate, **settings))
+
+    def test_of_what_a_card_says_it_is_left_out(self, gpu: Any, compiler: None) -> None:
+        gpu(80)
+        card = FILL.model_copy(update={"accelerate": Acceleration.parse("cuda-graphs,fuse-qkv,attention=flash")})
+        for settings, left in (
+            ({}, "cuda-graphs,fuse-qkv"),
+            ({"offload": "always"}, "fuse-qkv"),
+            ({"device": "cpu"}, "fuse-qkv"),
+            ({"accelerate": "none"}, "none"),
+        ):
+            assert str(choose_runtime(card, load_settings(**settings)).acceleration) == left
+
+    @pytest.mark.parametrize("device", ["cuda", "cpu"])
+    def test_without_a_c_compiler_nothing_is_compiled(
+        self, gpu: Any, monkeypatch: pytest.MonkeyPatch, device: Any
+    ) -> None:
+        gpu(80)
+        monkeypatch.setattr("shutil.which", lambda _name: None)
+        with pytest.raises(SettingsInvalid, match=r"compile needs a C compiler, and none of g.* is there"):
+            choose_runtime(FILL, load_settings(accelerate="compile", device=device))
+        choose_runtime(FILL, load_settings(accelerate="fuse-qkv", device=device))
+        monkeypatch.setenv("CC" if device == "cuda" else "CXX", "tcc")
+        with pytest.raises(SettingsInvalid, match=r"compile needs the compiler tcc that C(C|XX) names"):
+            choose_runtime(FILL, load_settings(accelerate="compile", device=device))
+
+    def test_bfloat16_is_not_imitated(self, gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        gpu(80)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
+        with pytest.raises(SettingsInvalid, match="half-vae needs bfloat16, which NVIDIA Test only imitates"):
+            choose_runtime(CARDS["stable-diffusion-xl-1.0-inpainting-0.1"], load_settings(accelerate="half-vae"))
 
 
 class Tensor:

@@ -69,6 +69,8 @@ def show(
         ("device", card.device), ("GPU memory", card_wording.memory(card) or None),
         ("GPU memory, offloaded", f"{card.offload_memory_gb:g} GB" if card.offload_memory_gb else None),
         ("number format", card_wording.number_format(card)),
+        ("accelerated by", str(card.accelerate) if card.accelerations else None),
+        ("can be by", ", ".join(card.accelerations) or None),
         ("prompt", card.prompt.value), ("negative prompt", "yes" if card.negative_prompt else "no"),
         ("reference image", card_wording.reference(card)), ("control image", card_wording.control(card)),
         ("tiers", card_wording.tiers(card)),
