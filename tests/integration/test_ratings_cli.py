@@ -64,8 +64,12 @@ def test_a_link_leads_to_a_session_and_its_stars_into_the_summary(database: Data
             )
     table = say("summary", "test")
     assert "realism\ta\t" in table and "Ada\t4\t" in table
+    assert "(one rater: of the samples alone)" in table and "- (fewer than 6 samples in common)" in table
     found = json.loads(say("summary", "latest", "--json"))
     assert found["run"] == "test" and found["criteria"][0]["between"] == {"reason": "nothing was rated twice"}
+    assert {model["mean"]["note"] for model in found["criteria"][0]["models"].values()} == {
+        "one rater: of the samples alone"
+    }
     file = tmp_path / "stars.csv"
     say("export", "test", "-o", str(file))
     assert len(file.read_text().splitlines()) == 5

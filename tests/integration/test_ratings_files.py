@@ -16,9 +16,10 @@ from inpaint_benchmark.ratings.exporting import export_text
 from inpaint_benchmark.ratings.importing import Imported, import_rows
 from inpaint_benchmark.ratings.reading import read_rows
 from inpaint_core.errors import InputNotFound, InvalidRequest
-from inpaint_db.rating_reports import export_ratings
+from inpaint_db.rating_reports import export_ratings, scores_of_run
 from inpaint_db.ratings import CRITERIA
-from sqlalchemy import Connection
+from inpaint_db.run_queries import find_run
+from sqlalchemy import Connection, text
 
 HEADER = "model,sample,trial,criterion,stars,rater\n"
 
@@ -56,9 +57,9 @@ def test_what_is_exported_can_be_imported_under_another_rater_and_says_the_same(
     session = make_rating_session(scene.connection, check_share=1.0)
     for position in range(1, session.items + 1):
         give_stars(scene.connection, session, position, position % 5)
-    text = export_text(export_ratings(scene.connection, session.run_id), kind)
-    assert bring_in(scene, tmp_path, text).new == 0  # the same database knows them by their ids
-    fresh = text
+    exported = export_text(export_ratings(scene.connection, session.run_id), kind)
+    assert bring_in(scene, tmp_path, exported).new == 0  # the same database knows them by their ids
+    fresh = exported
     for row in scene.ask("SELECT id FROM rating"):
         fresh = fresh.replace(str(row["id"]), "")
     found = bring_in(scene, tmp_path, fresh, rater="elsewhere")
@@ -106,6 +107,96 @@ def test_a_file_of_a_spreadsheet_is_read(scene: Scene, tmp_path: Path) -> None:
     assert bring_in(scene, tmp_path, content).raters == ("Lovelace, Ada",)
 
 
+def test_the_same_file_again_adds_nothing_though_there_is_another_trial_by_now(scene: Scene, tmp_path: Path) -> None:
+    content = HEADER + "a,one,,reproducibility,2,x\n"
+    bring_in(scene, tmp_path, content)
+    run = find_run(scene.connection, "test")
+    scene.connection.execute(
+        text("""INSERT INTO trial (id, run_id, model, sample_id, number, seed, imported_at, output_sha256)
+                SELECT gen_random_uuid(), run_id, model, sample_id, 3, 3, imported_at, output_sha256
+                  FROM trial WHERE model = 'a' AND number = 1""")
+    )
+    again = bring_in(scene, tmp_path, content)
+    assert (again.new, again.there) == (0, 1)
+    assert bring_in(scene, tmp_path, content, rater="y").new == 1  # who was shown three
+    summary = scene.one("SELECT ratings, items, raters FROM bench.rating_summary")
+    assert tuple(summary.values()) == (2, 2, 2)
+    assert scene.one("SELECT rater_a, rater_b, pairs FROM bench.agreement") == {
+        "rater_a": "x",
+        "rater_b": "y",
+        "pairs": 1,
+    }
+    assert len({row.unit for row in scores_of_run(scene.connection, run.id)}) == 1
+
+
+def test_a_row_that_says_otherwise_than_its_id_is_refused_by_line(scene: Scene, tmp_path: Path) -> None:
+    bring_in(scene, tmp_path, HEADER + "a,one,1,realism,1,x\na,one,1,consistency,2,x\n")
+    text_ = export_text(export_ratings(scene.connection, None), "csv")
+    lines = list(csv.DictReader(io.StringIO(text_)))
+
+    def written(**changes: str) -> str:
+        out = io.StringIO()
+        writer = csv.DictWriter(out, EXPORTED)
+        writer.writeheader()
+        writer.writerows([lines[0], lines[1] | changes])
+        return out.getvalue()
+
+    assert bring_in(scene, tmp_path, written()).new == 0
+    for changes, sentence in (
+        ({"stars": "4"}, "line 3: rating_id stands for a rating that is there with stars 2, not 4"),
+        ({"model": "b"}, "line 3: rating_id stands for a rating that is there with model 'a', not 'b'"),
+        ({"criterion": "realism"}, "there with criterion 'consistency', not 'realism'"),
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            bring_in(scene, tmp_path, written(**changes))
+        assert sentence in caught.value.message
+    assert count(scene.connection, "rating") == 2
+    # As the message says.
+    assert bring_in(scene, tmp_path, written(stars="4", rating_id="")).new == 1
+    assert scene.one("SELECT stars FROM bench.ratings_current WHERE criterion = 'consistency'") == {"stars": 4}
+
+
+def test_stars_of_a_model_as_a_whole_are_of_one_of_the_run_and_not_published(scene: Scene, tmp_path: Path) -> None:
+    header = "model,sample,criterion,stars,rater,kind\n"
+    with pytest.raises(InvalidRequest, match=r"model is 'no-such-model'; 'test' has a, b"):
+        bring_in(scene, tmp_path, header + "no-such-model,,realism,4,x,model\n")
+    assert bring_in(scene, tmp_path, header + "a,,realism,4,x,model\n").new == 1
+    (row,) = scene.ask("SELECT model, whole, published, stars, samples FROM bench.rating_summary")
+    assert row == {"model": "a", "whole": True, "published": False, "stars": 4, "samples": 0}
+    board = scene.ask("SELECT realism_stars FROM bench.leaderboard WHERE run = 'test'")
+    assert board == [{"realism_stars": None}] * 2
+
+
+def test_json_lines_end_at_line_feeds_alone(scene: Scene, tmp_path: Path) -> None:
+    row = {
+        "model": "a",
+        "sample": "one",
+        "trial": 1,
+        "criterion": "realism",
+        "stars": 3,
+        "rater": "x",
+        "note": "\u2028",
+    }
+    assert bring_in(scene, tmp_path, json.dumps(row, ensure_ascii=False) + "\r\n").new == 1
+    with pytest.raises(InvalidRequest, match="rater must be one line"):
+        bring_in(scene, tmp_path, json.dumps({**row, "rater": "R\u2028x"}, ensure_ascii=False) + "\n")
+
+
+@pytest.mark.parametrize("seconds", [True, "1_0", "1e308", "1e3", "inf", " ", "-1", -1, 1e308, 10**400, "٣", [1]])
+def test_seconds_are_a_plain_number(scene: Scene, tmp_path: Path, seconds: object) -> None:
+    row = {"model": "a", "sample": "one", "trial": 1, "criterion": "realism", "stars": 3, "duration_s": seconds}
+    with pytest.raises(InvalidRequest, match=r"duration_s is .*; it must be seconds"):
+        bring_in(scene, tmp_path, json.dumps(row), rater="x")
+
+
+@pytest.mark.parametrize("seconds", [0, 7, 7.5, "7.5", "0", "7e-05", 7e-05, None, ""])
+def test_seconds_as_they_are_exported_are_read(scene: Scene, tmp_path: Path, seconds: object) -> None:
+    row = {"model": "a", "sample": "one", "trial": 1, "criterion": "realism", "stars": 3, "duration_s": seconds}
+    assert bring_in(scene, tmp_path, json.dumps(row), rater="x").new == 1
+    found = scene.one("SELECT duration_s FROM bench.ratings_current")["duration_s"]
+    assert found == (float(seconds) if seconds not in (None, "") else None)  # type: ignore[arg-type]
+
+
 # --- Label Studio -----------------------------------------------------------------------------------------------------
 
 
@@ -136,6 +227,21 @@ def test_label_studios_json_is_read(scene: Scene, tmp_path: Path) -> None:
 def test_label_studios_short_json_is_read(scene: Scene, tmp_path: Path) -> None:
     task = {"id": 1, "model": "b", "sample": "two", "trial": 2, "realism": 2, "preservation": "4", "annotator": 1}
     assert bring_in(scene, tmp_path, json.dumps([task])).new == 2
+
+
+@pytest.mark.parametrize("key", ["\x1b[2J\x1b]0;owned\x07", "x" * 5000, {"a": ["\x1b[2J"]}, "\u202e1"])
+def test_what_a_task_is_called_does_not_steer_the_terminal(scene: Scene, tmp_path: Path, key: object) -> None:
+    result = [{"from_name": "realism", "value": {"number": 9}}, {"from_name": ["x"], "value": {"number": 1}}]
+    task = {"id": key, "data": {"model": "a", "sample": "one", "trial": 1}, "annotations": [{"result": result}]}
+    with pytest.raises(InvalidRequest) as caught:
+        bring_in(scene, tmp_path, json.dumps([task]), rater="x")
+    assert caught.value.message.isprintable() and len(caught.value.message) < 300
+
+
+def test_a_long_name_is_not_repeated_in_a_message(scene: Scene, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="model has 100,000 characters") as caught:
+        bring_in(scene, tmp_path, HEADER + "a" * 100_000 + ",one,1,realism,3,x\n")
+    assert len(caught.value.message) < 300
 
 
 # --- hostile and mistaken files ---------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,14 @@ from inpaint_benchmark.ratings.published import import_published_stars
 from inpaint_benchmark.ratings.scores import Undefined
 from inpaint_benchmark.ratings.statistics_agreement import Alpha
 from inpaint_benchmark.ratings.summary import summarise
+from inpaint_benchmark.report import wording
 from inpaint_benchmark.report.ratings import Stars, ratings_of
 from inpaint_core.errors import InvalidRequest
+from inpaint_core.ids import new_id
+from inpaint_db import rubrics
+from inpaint_db.rating_queries import save_rating
 from inpaint_db.rating_sessions import SessionRow
+from inpaint_db.rating_subjects import JobQuery
 from inpaint_db.run_queries import find_run
 from sqlalchemy import Connection
 
@@ -103,6 +109,119 @@ def test_a_repeat_is_passed_with_one_star_off_and_failed_with_two(scene: Scene) 
             id=session.id,
         )
         assert {verdict["passed"] for verdict in verdicts} == {passed}
+
+
+@pytest.mark.parametrize(
+    ("stars", "fails"), [(0, "untouched"), (1, "untouched"), (2, "damaged"), (3, "damaged"), (4, "damaged")]
+)
+def test_whoever_gives_the_same_to_everything_fails_and_is_seen_to(scene: Scene, stars: int, fails: str) -> None:
+    session = make_rating_session(scene.connection, check_share=1.0, seed=2)  # three of each but repeats
+    every = items(scene, session)
+    for row in every:
+        give_stars(scene.connection, session, row["position"], stars)
+    verdicts = scene.ask("SELECT purpose, bool_and(passed) AS all, bool_or(passed) AS any FROM rating_check GROUP BY 1")
+    found = {row["purpose"]: (row["all"], row["any"]) for row in verdicts}
+    assert found["repeat"] == (True, True) and found[fails] == (False, False)
+    row = scene.one("SELECT * FROM bench.raters")
+    assert (row["rater"], row["pictures"], row["failing"], row["same_share"]) == ("Ada", 8, True, 1)
+    assert row["checks"] == len([each for each in every if each["purpose"] != "real"])
+    assert summary_of(scene, "a")["raters_failing"] == 1
+    assert scene.ask("SELECT DISTINCT rater_failing FROM bench.ratings_current") == [{"rater_failing": True}]
+    (work,) = summarise(scene.connection, find_run(scene.connection, "test")).raters
+    assert (work.failing, work.same_share) == (True, 1)
+
+
+def test_whoever_slips_now_and_then_does_not_fail(scene: Scene) -> None:
+    session = make_rating_session(scene.connection, check_share=1.0)
+    rate(scene, session, 2)
+    for purpose, stars in (("untouched", 4), ("damaged", 1), ("repeat", 2)):
+        rate(scene, session, stars, purpose=purpose)
+    slip = items(scene, session, purpose="untouched")[0]
+    give_stars(scene.connection, session, slip["position"], 3, "preservation")
+    row = scene.one("SELECT checks, checks_failed, failing FROM bench.raters")
+    assert (row["checks"], row["checks_failed"], row["failing"]) == (8, 1, False)
+    assert summary_of(scene, "a")["raters_failing"] == 0
+
+
+def test_one_check_that_was_failed_is_too_few_to_judge_by(connection: Connection) -> None:
+    scene = Scene(connection)
+    scene.run("test", scene.dataset("one"), ["a", "b"])
+    for model in "ab":
+        scene.imported("test", model, "one")
+    session = make_rating_session(connection, check_share=1.0)
+    for row in items(scene, session):
+        give_stars(connection, session, row["position"], 4 if row["purpose"] == "damaged" else 0)
+    row = scene.one("SELECT checks, checks_failed, failing FROM bench.raters")
+    assert row["checks_failed"] == row["checks"] == 2 and row["failing"] is False
+
+
+def test_a_repeat_is_judged_by_all_criteria_together(scene: Scene) -> None:
+    # Distances 2, 1, 1, 0: one star on average; 2, 1, 1, 1: more.
+    for rater, last, passed in (("Ada", 2, True), ("Bo", 3, False)):
+        session = make_rating_session(scene.connection, rater=rater, check_share=1.0)
+        rate(scene, session, 2)
+        rate(scene, session, 4, "realism", purpose="repeat")
+        rate(scene, session, 3, "adaptability", "consistency", purpose="repeat")
+        rate(scene, session, last, "preservation", purpose="repeat")
+        verdicts = scene.ask(
+            "SELECT passed FROM rating_check WHERE session_id = :id AND purpose = 'repeat' AND kind = 'output'",
+            id=session.id,
+        )
+        assert {verdict["passed"] for verdict in verdicts} == {passed}
+
+
+def test_agreement_counts_a_thing_once_by_the_first_stars(scene: Scene) -> None:
+    for stars in (4, 2, 0):
+        rate(scene, make_rating_session(scene.connection, rater="Ada", check_share=0), stars, "realism", model="a")
+    rate(scene, make_rating_session(scene.connection, rater="Bo", check_share=0), 3, "realism", model="a")
+    rows = scene.ask("SELECT kind, pairs, mean_difference, mixed_pairs FROM bench.agreement ORDER BY kind")
+    assert [tuple(row.values()) for row in rows] == [("between", 4, -1, 0), ("within", 4, -2, 0)]
+    about = summarise(scene.connection, find_run(scene.connection, "test")).criteria[0]
+    assert isinstance(about.between, Alpha) and (about.between.units, about.between.values) == (4, 8)
+    assert isinstance(about.within, Alpha) and (about.within.units, about.within.values) == (4, 8)
+
+
+def test_agreement_in_production_is_of_jobs(scene: Scene) -> None:
+    scene.job("a", campaign="spring")
+    for rater, stars in (("Ada", 3), ("Bo", 1)):
+        session = make_rating_session(scene.connection, rater=rater, check_share=0, query=JobQuery(campaign="spring"))
+        item_id = scene.one("SELECT id FROM rating_item WHERE session_id = :id", id=session.id)["id"]
+        save_rating(
+            scene.connection, session.rater_id, rating_id=new_id(), item_id=item_id, criterion="realism", stars=stars
+        )
+    row = scene.one("SELECT run_id, run, kind, pairs, mean_difference FROM bench.agreement")
+    assert tuple(row.values()) == (None, None, "between", 1, -2)
+
+
+def test_rubrics_are_not_mixed_in_silence(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    rate(scene, make_rating_session(scene.connection, rater="Ada", check_share=0), 4, "realism")
+    assert summary_of(scene, "a")["rubrics"] == "review 1"
+    name, criteria = rubrics.read_rubric()
+    changed = (replace(criteria[0], question="How unreal is it?"), *criteria[1:])
+    monkeypatch.setattr(rubrics, "read_rubric", lambda: (name, changed))
+    for rater in ("Bo", "Ada"):
+        rate(scene, make_rating_session(scene.connection, rater=rater, check_share=0), 0, "realism", model="a")
+    assert summary_of(scene, "a")["rubrics"] == "review 1 | review 2"
+    assert summary_of(scene, "b")["rubrics"] == "review 1"
+    board = scene.ask("SELECT model, rubrics FROM bench.leaderboard WHERE run = 'test' ORDER BY 1")
+    assert [row["rubrics"] for row in board] == ["review 1 | review 2", "review 1"]
+    row = scene.one("SELECT pairs, mixed_pairs FROM bench.agreement WHERE kind = 'between'")
+    assert row == {"pairs": 4, "mixed_pairs": 4}
+    run = find_run(scene.connection, "test")
+    assert summarise(scene.connection, run).criteria[0].rubrics == ("review 1", "review 2")
+    assert ratings_of(scene.connection, run)[("a", "realism")].notes == ("2 rubrics",)
+
+
+def test_what_one_rater_gave_is_marked_wherever_there_is_an_interval(scene: Scene) -> None:
+    session = make_rating_session(scene.connection, check_share=0)
+    for sample, stars in (("one", 3), ("two", 1)):
+        rate(scene, session, stars, "realism", sample=sample)
+    run = find_run(scene.connection, "test")
+    stars_ = ratings_of(scene.connection, run)[("a", "realism")]
+    assert (stars_.low, stars_.high, stars_.notes) == (0, 4, ("one rater",))
+    assert wording.stars(stars_) == "⭐⭐☆☆ 2.0 (0.0–4.0, one rater)"
+    mean = summarise(scene.connection, run).criteria[0].models["a"].mean
+    assert mean.note == "one rater: of the samples alone"
 
 
 def test_agreement_is_between_raters_and_within_one(scene: Scene) -> None:

@@ -28,6 +28,8 @@ def test_numbers_have_the_digits_that_matter(value: float, text: str) -> None:
         (Stars(0), "☆☆☆☆"),
         (Stars(2.5, 2.1, 2.9), "⭐⭐⭐☆ 2.5 (2.1–2.9)"),
         (Stars(3.4), "⭐⭐⭐☆ 3.4"),
+        (Stars(3, notes=("2 rubrics",)), "⭐⭐⭐☆ 3.0 (2 rubrics)"),
+        (Stars(2.5, 2.1, 2.9, notes=("one rater",)), "⭐⭐⭐☆ 2.5 (2.1–2.9, one rater)"),
     ],
 )
 def test_stars_are_out_of_four(stars: Stars, text: str) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 EXPORTED = (
     "run", "model", "sample", "trial", "kind", "purpose", "criterion", "stars", "rater", "imported", "rubric",
     "rubric_version", "session", "duration_s", "hasty", "times_given", "skipped", "flagged", "rater_checks",
-    "rater_checks_failed", "created_at", "job_id", "item_id", "rating_id",
+    "rater_checks_failed", "rater_failing", "created_at", "job_id", "item_id", "rating_id",
 )  # fmt: skip
 #: What an import reads; whatever else a file has is left alone.
 NEEDED = ("model", "sample", "criterion", "stars")

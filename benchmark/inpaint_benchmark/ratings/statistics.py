@@ -3,13 +3,15 @@
 The mean is over the units that a rater saw of a sample, then over raters, then over samples, as in
 `bench.rating_summary`. It would be another one with other samples and other raters, so it is drawn anew over samples
 and over raters, each on its own, and the two variances are added: who is strict is strict with every sample, so that
-raters are crossed with samples. To draw raters anew within each drawn sample would take them for other people in each,
-and covers a known mean in 61 % of cases, instead of 92 %, where three raters differ (docs/ratings.md has the table).
+raters are crossed with samples (A. B. Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1(2), 2007). To draw
+raters anew within each drawn sample would take them for other people in each, and cover a known mean in 61 % of cases
+instead of 86 %, where three raters differ (docs/ratings.md has the table).
 
-Few samples or raters vary less among themselves than all those that they stand for. So the variance of a bootstrap over
-n is multiplied by n / (n - 1), and the quantiles are those of Student's t (T. C. Hesterberg, What teachers should know
-about the bootstrap, The American Statistician 69(4), 2015), with the degrees of freedom of a sum of two variances
-(F. E. Satterthwaite, An approximate distribution of estimates of variance components, Biometrics Bulletin 2(6), 1946).
+Few samples or raters vary less among themselves than all those that they stand for, which is why 86 % are not 95 %. So
+the variance of a bootstrap over n is multiplied by n / (n - 1), and the quantiles are those of Student's t (T. C.
+Hesterberg, What teachers should know about the bootstrap, The American Statistician 69(4), 2015), with the degrees of
+freedom of a sum of two variances (F. E. Satterthwaite, An approximate distribution of estimates of variance components,
+Biometrics Bulletin 2(6), 1946).
 """
 
 from __future__ import annotations
