@@ -96,6 +96,7 @@ def gone(pid: int) -> bool:
     return False
 
 
+@pytest.mark.timeout(900)
 def test_deaths_and_a_time_limit_cost_a_row_at_most_and_the_same_command_goes_on(
     command: Callable[..., Command], tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_deaths_and_a_time_limit_cost_a_row_at_most_and_the_same_command_goes_on
     assert not list((tmp_path / "weights").rglob("*.safetensors"))
 
 
+@pytest.mark.timeout(900)
 def test_a_whole_worker_and_cropping_with_a_tiny_model(settings: Settings, tmp_path: Path) -> None:
     orders, _ = make_orders(
         choose_cards([FIRST], load_catalogue()),

@@ -57,6 +57,8 @@ FOUND: dict[str, Any] = {
     "peak_allocated_gb": 34.5,
     "peak_reserved_gb": 36.0,
     "recompilations": 0,
+    "passes": 50.0,
+    "passes_computed": 20.5,
     "matmul": {"tflop_per_s": 1000.0, "n": 8192, "dtype": "bfloat16"},
     "tflop": 4500.0,
     "tflop_of": {"transformer": 4500.0},
@@ -373,11 +375,21 @@ def test_the_table_reads_like_one() -> None:
     )
     assert line in text
     assert "$/1k edits at $3.6/h" in text
-    assert "| 4,500 | 1,000 | 4.50 | 9.00 | 50.0% | 0 | 0.1 |" in text
+    assert "| 4,500 | 1,000 | 4.50 | 9.00 | 50.0% | 0 | 0.1 | 20.5 of 50 |" in text
     assert r"| `flux-1-fill-dev` | `compile` | seconds | It died \| of \<b\> |" in text
     assert "torch 2.11.0" in text and "driver 580.1" in text
     for table in (block for block in text.split("\n\n") if block.startswith("|")):
         assert len({line.replace(r"\|", "").count("|") for line in table.splitlines()}) == 1
+
+
+def test_what_a_step_cache_leaves_out_is_told_and_that_random_weights_decide_it() -> None:
+    assert "With random weights a step cache leaves out other steps" in markdown(make_report([a_row()], None))
+    exact = {**FOUND, "passes": None, "passes_computed": None}
+    exact["unknown"] = dict.fromkeys(("passes", "passes_computed"), "the tier exact leaves nothing out")
+    text = markdown(make_report([a_row(exact)], None))
+    assert "step cache" not in text
+    assert "leaves nothing out" not in text
+    assert "| all |" in markdown(make_report([a_row(), a_row(exact, mode="none")], None))
 
 
 def test_dollars_have_no_column_without_a_price() -> None:

@@ -16,6 +16,7 @@ from inpaint_core.settings import Settings
 from inpaint_core.tiers import Tier
 from inpaint_worker.geometry.canvas import open_canvas
 from inpaint_worker.pipelines import Edit, Pipeline, StepCallback
+from inpaint_worker.pipelines.base import Work, work_of
 from PIL import Image
 
 from inpaint_benchmark.gpu.matmul import synchronise
@@ -44,6 +45,8 @@ class Done:
     #: Width and height of each window that was painted.
     painted: tuple[tuple[int, int], ...]
     result: bytes
+    #: Of the networks' passes, in a tier that leaves some out.
+    work: Work | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Bench:
         result = canvas.result().encoded.data
         all_s = time.perf_counter() - began
         sizes = tuple(window.size for window in canvas.windows)
-        return Done(inference_s, all_s - inference_s, sizes, result)
+        return Done(inference_s, all_s - inference_s, sizes, result, work_of(self.pipeline))
 
 
 def whole_picture(width: int, height: int, number: int) -> Inputs:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
+from inpaint_benchmark.gpu.cells import NONE, code, escape, load, median, number, painted, spread, table
 from inpaint_benchmark.gpu.report import RANDOM, REAL, Report, ReportRow, Section
-from inpaint_benchmark.gpu.rows import Cropping, Seconds, Spread, Throughput
+from inpaint_benchmark.gpu.rows import Cropping, Seconds, Throughput
 
-#: What Markdown would take as its own, in text that others wrote.
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
-NONE = "–"
 _SD2 = "stable-diffusion-2-inpainting"
 _SD2_NOTE = (
     "The review gives 1024x1024 and no steps for Stable Diffusion 2. At 50 steps its 1.3 s would take more than an "
@@ -30,6 +27,11 @@ _SILICON = (
     "**beside**: on the CPU, an image (decode, fit, composite, encode, check); in a fleet the neighbouring job's time "
     "on the GPU hides it."
 )
+_LOSSY = (
+    "**computed**: passes of the network that a quicker tier computed, of those that all steps take. **With random "
+    "weights a step cache leaves out other steps than with real ones**: the seconds of such rows hold for the share "
+    "that stands here; how large it is with real weights only `--weights FOLDER` tells."
+)
 
 
 def markdown(report: Report) -> str:
@@ -42,11 +44,6 @@ def markdown(report: Report) -> str:
     for section in report.sections:
         parts += _section(section, report)
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def escape(text: str) -> str:
-    """Text of any origin as a cell."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
 def _section(section: Section, report: Report) -> Iterable[str]:
@@ -91,15 +88,19 @@ def _seconds(rows: Sequence[ReportRow], note: str, usd_per_hour: float | None) -
     head += [f"$/1k edits at ${usd_per_hour:g}/h"] if priced else []
     published = any(row.published for row in rows)
     head += ["review: s", "GB", "$/1k"] if published else []
-    yield _table(head, [_seconds_cells(row, priced=priced, published=published) for row in rows])
+    yield table(head, [_seconds_cells(row, priced=priced, published=published) for row in rows])
     yield _HOW
     if any(row.row.order.model == _SD2 and row.published for row in rows):
         yield _SD2_NOTE
     yield "### How close to the silicon"
     yield note
     head = ["model", "mode", "TFLOP", "matmul TFLOP/s", "floor s", "s/image", "MFU", "recompiled", "beside s"]
-    yield _table(head, [_silicon_cells(row) for row in rows])
+    lossy = any(row.row.measured.passes is not None for row in rows if isinstance(row.row.measured, Seconds))
+    head += ["computed"] if lossy else []
+    yield table(head, [_silicon_cells(row, lossy=lossy) for row in rows])
     yield _SILICON
+    if lossy:
+        yield _LOSSY
     yield _reasons(rows)
 
 
@@ -108,16 +109,16 @@ def _seconds_cells(row: ReportRow, *, priced: bool, published: bool) -> list[str
     assert isinstance(measured, Seconds)  # noqa: S101  (chosen above)
     cells = [
         *_name(row),
-        _painted(row.row.painted),
-        _spread(measured.image_s),
-        _number(measured.step_ms),
-        _number(measured.first_image_s),
-        _load(measured),
-        f"{_number(measured.peak_allocated_gb)} / {_number(measured.peak_reserved_gb)}"
+        painted(row.row.painted),
+        spread(measured.image_s),
+        number(measured.step_ms),
+        number(measured.first_image_s),
+        load(measured),
+        f"{number(measured.peak_allocated_gb)} / {number(measured.peak_reserved_gb)}"
         if measured.peak_allocated_gb is not None
         else NONE,
     ]
-    cells += [_number(row.derived.usd_per_1k)] if priced else []
+    cells += [number(row.derived.usd_per_1k)] if priced else []
     if published:
         other = row.published
         values = (other.inference_s, other.gpu_memory_gb, other.cost_per_1k_usd) if other else (None, None, None)
@@ -125,21 +126,28 @@ def _seconds_cells(row: ReportRow, *, priced: bool, published: bool) -> list[str
     return cells
 
 
-def _silicon_cells(row: ReportRow) -> list[str]:
+def _silicon_cells(row: ReportRow, *, lossy: bool) -> list[str]:
     measured = row.row.measured
     assert isinstance(measured, Seconds)  # noqa: S101  (chosen above)
     rate = measured.matmul
     return [
-        _code(row.row.order.model),
-        _code(row.row.order.mode),
-        _number(measured.tflop),
-        NONE if rate is None else _number(rate.tflop_per_s),
-        _number(row.derived.floor_s),
-        _median(measured.image_s),
+        code(row.row.order.model),
+        code(row.row.order.mode),
+        number(measured.tflop),
+        NONE if rate is None else number(rate.tflop_per_s),
+        number(row.derived.floor_s),
+        median(measured.image_s),
         NONE if row.derived.mfu is None else f"{row.derived.mfu:.1%}",
         NONE if measured.recompilations is None else str(measured.recompilations),
-        _median(measured.beside_s),
+        median(measured.beside_s),
+        *([_computed(measured)] if lossy else []),
     ]
+
+
+def _computed(measured: Seconds) -> str:
+    if measured.passes is None or measured.passes_computed is None:
+        return "all"
+    return f"{measured.passes_computed:g} of {measured.passes:g}"
 
 
 def _cropping(rows: Sequence[ReportRow], note: str) -> Iterable[str]:
@@ -160,19 +168,19 @@ def _cropping(rows: Sequence[ReportRow], note: str) -> Iterable[str]:
             share = case.image_s.median / whole if whole else None
             cells.append(
                 [
-                    _code(row.row.order.model),
-                    _code(row.row.order.mode),
+                    code(row.row.order.model),
+                    code(row.row.order.mode),
                     case.name,
-                    _painted(case.windows),
+                    painted(case.windows),
                     f"{case.painted_pixels:,}",
-                    _spread(case.image_s),
-                    _number(case.beside_s.median),
-                    _number(case.peak_allocated_gb),
-                    _number(case.tflop),
+                    spread(case.image_s),
+                    number(case.beside_s.median),
+                    number(case.peak_allocated_gb),
+                    number(case.tflop),
                     NONE if share is None else f"{share:.0%}",
                 ]
             )
-    yield _table(head, cells)
+    yield table(head, cells)
     yield "**of the whole**: seconds through those of the model's last line. TFLOP are counted, not measured."
     yield _reasons(rows)
 
@@ -205,15 +213,15 @@ def _throughput(rows: Sequence[ReportRow], note: str) -> Iterable[str]:
                 *_name(row),
                 f"{row.row.order.width}x{row.row.order.height}",
                 str(measured.jobs),
-                _number(measured.job_s),
-                f"{_number(measured.bare_s)}, {_number(measured.bare_after_s)}",
-                _number(measured.jobs_per_hour),
-                _number(measured.bare_per_hour),
+                number(measured.job_s),
+                f"{number(measured.bare_s)}, {number(measured.bare_after_s)}",
+                number(measured.jobs_per_hour),
+                number(measured.bare_per_hour),
                 NONE if measured.share is None else f"{measured.share:.1%}",
                 NONE if measured.busy is None else f"{measured.busy:.1%}",
             ]
         )
-    yield _table(head, cells)
+    yield table(head, cells)
 
 
 def _failures(rows: Sequence[ReportRow]) -> Iterable[str]:
@@ -221,10 +229,10 @@ def _failures(rows: Sequence[ReportRow]) -> Iterable[str]:
     if not failed:
         return
     yield "### Not measured"
-    yield _table(
+    yield table(
         ["model", "mode", "what", "why"],
         [
-            [_code(r.row.order.model), _code(r.row.order.mode), r.row.order.what, escape(r.row.failed or "")]
+            [code(r.row.order.model), code(r.row.order.mode), r.row.order.what, escape(r.row.failed or "")]
             for r in failed
         ],
     )
@@ -248,7 +256,7 @@ def _reasons(rows: Sequence[ReportRow]) -> str:
     for row in rows:
         for reasons in (row.row.measured.unknown, row.derived.unknown):
             for name, why in reasons.items():
-                if name != "usd_per_1k" and not (isinstance(row.row.measured, Cropping) and name in _DERIVED):
+                if name not in _SILENT and not (isinstance(row.row.measured, Cropping) and name in _DERIVED):
                     found.setdefault(why, set()).add(_NAMES.get(name, name))
     if not found:
         return ""
@@ -256,6 +264,8 @@ def _reasons(rows: Sequence[ReportRow]) -> str:
 
 
 _DERIVED = ("floor_s", "mfu")
+#: What has a column only where there is something in it.
+_SILENT = ("usd_per_1k", "passes", "passes_computed")
 _NAMES = {
     "peak_allocated_gb": "GB",
     "peak_reserved_gb": "GB",
@@ -276,50 +286,4 @@ _NAMES = {
 
 def _name(row: ReportRow) -> list[str]:
     steps = row.row.parameters.get("steps")
-    return [_code(row.row.order.model), _code(row.row.order.mode), NONE if steps is None else str(steps)]
-
-
-def _code(text: str) -> str:
-    return f"`{text.replace('`', '')}`"
-
-
-def _painted(windows: Sequence[tuple[int, int]]) -> str:
-    sizes = [f"{width}x{height}" for width, height in windows]
-    return ", ".join(
-        f"{sizes.count(size)} × {size}" if sizes.count(size) > 1 else size for size in dict.fromkeys(sizes)
-    )
-
-
-def _load(measured: Seconds) -> str:
-    if measured.load_s is None:
-        return NONE
-    cached = "" if measured.page_cache is None else f" ({measured.page_cache:.0%})"
-    return f"{_number(measured.load_s)}{cached}"
-
-
-def _spread(value: Spread | None) -> str:
-    if value is None:
-        return NONE
-    return f"**{_number(value.median)}** ({_number(value.min)} to {_number(value.max)})"
-
-
-def _median(value: Spread | None) -> str:
-    return NONE if value is None else _number(value.median)
-
-
-def _number(value: float | None) -> str:
-    """Three digits that count."""
-    if value is None:
-        return NONE
-    if value >= 1000:
-        return f"{value:,.0f}"
-    if value >= 100:
-        return f"{value:.0f}"
-    if value >= 10:
-        return f"{value:.1f}"
-    return f"{value:.2f}" if value >= 1 or value == 0 else f"{value:.3g}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return [code(row.row.order.model), code(row.row.order.mode), NONE if steps is None else str(steps)]

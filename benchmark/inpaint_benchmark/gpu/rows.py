@@ -102,6 +102,9 @@ class Seconds(Loaded):
     peak_reserved_gb: NotNegative | None = None
     #: Graphs that were compiled while the steady images were made; each costs a job seconds.
     recompilations: Annotated[int, Field(ge=0)] | None = None
+    #: Of an image: passes of the network that all steps take, and those that were computed, mean of the steady images.
+    passes: NotNegative | None = None
+    passes_computed: NotNegative | None = None
     matmul: Rate | None = None
     #: Of one image in tier exact, counted: not measured.
     tflop: Positive | None = None

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from inpaint_worker.pipelines.base import Work
 
 from inpaint_benchmark.gpu.jobs import Bench, Told, spread, whole_picture
 from inpaint_benchmark.gpu.matmul import matmul_rate, synchronise
@@ -18,6 +19,7 @@ from inpaint_benchmark.gpu.orders import Order
 #: Gets what has been measured, as soon as it is known.
 Found = Callable[..., None]
 NO_GPU = "measured on a GPU only"
+NOTHING_LEFT_OUT = "the tier exact leaves nothing out"
 
 
 def measure_seconds(order: Order, bench: Bench, found: Found, told: Told) -> None:
@@ -44,11 +46,15 @@ def measure_seconds(order: Order, bench: Bench, found: Found, told: Told) -> Non
         recompilations=graphs() - compiled,
         **peaks(),
     )
+    found(**_passes([one.work for one in done if one.work is not None]))
 
     told("steps")
     found(**_steps(order, bench))
     told("matrix multiplications")
-    found(matmul=matmul_rate(order.device))
+    try:
+        found(matmul=matmul_rate(order.device))
+    except RuntimeError as error:  # beside a model that fills the GPU there may be no room for it
+        found(unknown={"matmul": f"matrix multiplications failed: {' '.join(str(error).split())[:200]}"})
 
 
 def _steps(order: Order, bench: Bench) -> dict[str, Any]:
@@ -65,6 +71,15 @@ def _steps(order: Order, bench: Bench) -> dict[str, Any]:
     if not between:
         return {"unknown": {"step_ms": "a step is timed from the one before it, and there was only one"}}
     return {"step_ms": 1000 * statistics.median(between)}
+
+
+def _passes(works: list[Work]) -> dict[str, Any]:
+    if not works:
+        return {"unknown": dict.fromkeys(("passes", "passes_computed"), NOTHING_LEFT_OUT)}
+    return {
+        "passes": statistics.mean(work.passes for work in works),
+        "passes_computed": statistics.mean(work.computed for work in works),
+    }
 
 
 def reset_peak() -> None:

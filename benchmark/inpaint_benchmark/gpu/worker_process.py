@@ -16,6 +16,7 @@ from inpaint_core.s3 import S3Store
 from inpaint_worker.arrays import Pixels
 from inpaint_worker.geometry.canvas import open_canvas
 from inpaint_worker.pipelines import Edit, Pipeline, StepCallback, build_pipeline
+from inpaint_worker.pipelines.base import Work, work_of
 from inpaint_worker.serve import run_worker
 
 from inpaint_benchmark.gpu.child import Request, Teller, die_with
@@ -51,6 +52,11 @@ class BarePipeline:
     def run(self, edit: Edit, on_step: StepCallback) -> Pixels:
         """As the pipeline's."""
         return self._pipeline.run(edit, on_step)
+
+    @property
+    def work(self) -> Work | None:
+        """As the pipeline's."""
+        return work_of(self._pipeline)
 
     def loop(self, count: int) -> float:
         """Seconds an image of so many edits, one after the other, that were all decoded and fitted before."""
