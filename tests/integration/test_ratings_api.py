@@ -179,6 +179,27 @@ def test_undo_takes_back_the_newest_and_then_the_one_before(connection: Connecti
     assert count(connection, "rating") == 3
 
 
+def test_analysts_and_the_page_agree_on_what_counts(connection: Connection, session: SessionRow) -> None:
+    for position, stars in ((1, 1), (2, 2), (1, 4), (3, 0), (3, 3)):
+        give_stars(connection, session, position, stars)
+    undo(connection, session.rater_id, event_id=uuid4(), session_id=session.id)
+    item = item_at(connection, session, 4)
+    # Given before the other one, and arrived after it, as from a page without a connection.
+    connection.execute(
+        text("""INSERT INTO rating (id, item_id, criterion, stars, waited_s, duration_s, ui_version)
+                VALUES (gen_random_uuid(), :item, 'realism', 4, 0, 9, ''),
+                       (gen_random_uuid(), :item, 'realism', 1, 3600, 1, '')"""),
+        {"item": item.id},
+    )
+    page = connection.execute(text("SELECT id, stars FROM current_rating ORDER BY id")).all()
+    analysts = connection.execute(text("SELECT rating_id, stars FROM bench.ratings_current ORDER BY 1")).all()
+    assert analysts == page and len(page) == 3 * 4 + 1
+    row = connection.execute(
+        text("SELECT stars, times_given, hasty FROM bench.ratings_current WHERE item_id = :item"), {"item": item.id}
+    ).one()
+    assert tuple(row) == (4, 2, False)
+
+
 def test_what_was_said_cannot_be_changed_even_in_sql(connection: Connection) -> None:
     rated_run(connection)
     connection.execute(text("TRUNCATE rating, rating_event"))  # there is nothing in them yet

@@ -6,14 +6,24 @@ SELECT i.run_id, n.name AS run, i.model, CASE WHEN i.kind <> 'model' THEN coales
        u.name AS rubric, u.version AS rubric_version, s.id AS session_id, s.name AS session,
        s.finished_at IS NOT NULL AS finished, i.id AS item_id, r.id AS rating_id, r.number, r.duration_s,
        -- As forgiving as the page, by a quarter of a second. Corrections are quick with good reason.
-       (SELECT coalesce(f.measured_s, f.duration_s) FROM rating f WHERE f.item_id = r.item_id ORDER BY f.number LIMIT 1)
-         < s.min_dwell_s - 0.25 AS hasty,
-       (SELECT count(*) FROM rating e WHERE e.item_id = r.item_id AND e.criterion = r.criterion) AS times_given,
+       r.first_s < s.min_dwell_s - 0.25 AS hasty, r.times_given,
        coalesce(g.skipped, false) AS skipped, coalesce(g.flagged, false) AS flagged,
        coalesce(c.checks, 0) AS rater_checks, coalesce(c.failed, 0) AS rater_checks_failed,
        coalesce(c.failing, false) AS rater_failing, r.created_at
-  FROM current_rating r
-  JOIN rating_item i ON i.id = r.item_id
+  FROM rating_item i
+  -- The same as in current_rating. Item by item, so that a question about one run reads the ratings of that run alone.
+  JOIN LATERAL (
+       SELECT w.* FROM (
+              SELECT o.id, o.criterion, o.stars, o.number, o.duration_s, o.created_at, e.rating_id IS NULL AS stands,
+                     count(*) OVER (PARTITION BY o.criterion) AS times_given,
+                     first_value(coalesce(o.measured_s, o.duration_s)) OVER (ORDER BY o.number) AS first_s,
+                     row_number() OVER (PARTITION BY o.criterion
+                                        ORDER BY e.rating_id IS NOT NULL,
+                                                 o.created_at - o.waited_s * interval '1 second' DESC, o.number DESC)
+                       AS nth
+                FROM rating o LEFT JOIN rating_event e ON e.rating_id = o.id
+               WHERE o.item_id = i.id) w
+        WHERE w.nth = 1 AND w.stands) r ON true
   JOIN rating_session s ON s.id = i.session_id
   JOIN rater p ON p.id = s.rater_id
   JOIN rubric u ON u.id = s.rubric_id
