@@ -156,6 +156,7 @@ def test_deaths_and_a_time_limit_cost_a_row_at_most_and_the_same_command_goes_on
     assert "Random weights: time and memory only." in text
     assert "A CPU: what stands here shows that it works, and says nothing of a GPU." in text
     assert f"| `{SECOND}` | `none` | 2 | 256x256 |" in text
+    assert "Tiny models: these numbers show that it works" in text
     assert f"| `{FIRST}` | `none` | seconds |" in text
     # Random weights are removed when their model is done.
     assert not list((tmp_path / "weights").rglob("*.safetensors"))

@@ -382,6 +382,16 @@ def test_the_table_reads_like_one() -> None:
         assert len({line.replace(r"\|", "").count("|") for line in table.splitlines()}) == 1
 
 
+def test_tiny_models_are_called_so_and_stand_beside_no_published_numbers() -> None:
+    text = markdown(make_report([a_row(tiny=True)], None))
+    assert text.count("Tiny models: these numbers show that it works, and nothing of the models") == 2
+    assert "review" not in text
+
+
+def test_what_was_painted_of_a_larger_picture_is_told() -> None:
+    assert "| 1024x1024 of 2048x2048 |" in markdown(make_report([a_row(width=2048, height=2048)], None))
+
+
 def test_what_a_step_cache_leaves_out_is_told_and_that_random_weights_decide_it() -> None:
     assert "With random weights a step cache leaves out other steps" in markdown(make_report([a_row()], None))
     exact = {**FOUND, "passes": None, "passes_computed": None}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from inpaint_benchmark.gpu.cells import NONE, code, escape, load, median, number, painted, spread, table
-from inpaint_benchmark.gpu.report import RANDOM, REAL, Report, ReportRow, Section
-from inpaint_benchmark.gpu.rows import Cropping, Seconds, Throughput
+from inpaint_benchmark.gpu.report import RANDOM, REAL, TINY, Report, ReportRow, Section
+from inpaint_benchmark.gpu.rows import Cropping, Row, Seconds, Throughput
 
 _SD2 = "stable-diffusion-2-inpainting"
 _SD2_NOTE = (
@@ -53,12 +53,11 @@ def _section(section: Section, report: Report) -> Iterable[str]:
     if machine.device_kind == "cpu":
         yield "A CPU: what stands here shows that it works, and says nothing of a GPU."
     yield _versions(section)
-    for kind in ("random", "real"):
-        rows = [row for row in section.rows if row.row.order.weights == kind]
+    for note in (RANDOM, REAL, TINY):
+        rows = [row for row in section.rows if _note(row) == note]
         seconds = [row for row in rows if isinstance(row.row.measured, Seconds) and row.row.measured.image_s]
         cropping = [row for row in rows if isinstance(row.row.measured, Cropping) and row.row.measured.cases]
         throughput = [row for row in rows if isinstance(row.row.measured, Throughput) and row.row.measured.share]
-        note = RANDOM if kind == "random" else REAL
         if seconds:
             yield from _seconds(seconds, note, report.usd_per_hour)
         if cropping:
@@ -66,6 +65,11 @@ def _section(section: Section, report: Report) -> Iterable[str]:
         if throughput:
             yield from _throughput(throughput, note)
     yield from _failures(section.rows)
+
+
+def _note(row: ReportRow) -> str:
+    order = row.row.order
+    return TINY if order.tiny else RANDOM if order.weights == "random" else REAL
 
 
 def _versions(section: Section) -> str:
@@ -109,7 +113,7 @@ def _seconds_cells(row: ReportRow, *, priced: bool, published: bool) -> list[str
     assert isinstance(measured, Seconds)  # noqa: S101  (chosen above)
     cells = [
         *_name(row),
-        painted(row.row.painted),
+        _shown(row.row),
         spread(measured.image_s),
         number(measured.step_ms),
         number(measured.first_image_s),
@@ -124,6 +128,13 @@ def _seconds_cells(row: ReportRow, *, priced: bool, published: bool) -> list[str
         values = (other.inference_s, other.gpu_memory_gb, other.cost_per_1k_usd) if other else (None, None, None)
         cells += [NONE if value is None else f"{value:g}" for value in values]
     return cells
+
+
+def _shown(row: Row) -> str:
+    """What was painted, and of what if that is not the same."""
+    picture = f"{row.order.width}x{row.order.height}"
+    of = "" if painted(row.painted) == picture else f" of {picture}"
+    return painted(row.painted) + of
 
 
 def _silicon_cells(row: ReportRow, *, lossy: bool) -> list[str]:

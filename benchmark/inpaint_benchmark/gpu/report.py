@@ -16,6 +16,7 @@ from inpaint_benchmark.gpu.rows import Machine, Row, Seconds
 from inpaint_benchmark.published.publication import read_publication
 
 RANDOM = "Random weights: time and memory only."
+TINY = f"{RANDOM} Tiny models: these numbers show that it works, and nothing of the models whose names they bear."
 REAL = "Real weights, from a folder of this machine."
 _SKIPS = "the tier leaves work out, and how much it left out was not counted"
 _NO_PRICE = "no --usd-per-hour was given"
@@ -109,7 +110,9 @@ def write_files(report: Report, folder: Path, markdown: str) -> None:
 
 
 def _row(row: Row, usd_per_hour: float | None) -> ReportRow:
-    return ReportRow(row=row, derived=_derived(row, usd_per_hour), published=_published(row.order.model))
+    return ReportRow(
+        row=row, derived=_derived(row, usd_per_hour), published=None if row.order.tiny else _published(row.order.model)
+    )
 
 
 def _derived(row: Row, usd_per_hour: float | None) -> Derived:
