@@ -126,7 +126,7 @@ def test_a_plain_model_is_plain(name: str, root: Path) -> None:
     assert pipeline.described()["acceleration"] == "none"
     for net in (denoiser(pipeline), autoencoder(pipeline)):
         assert not any(compiling.is_compiled(module) for module in net.modules())
-        assert not any(hasattr(module, "to_qkv") for module in net.modules())
+        assert not any(getattr(module, "fused_projections", False) for module in net.modules())
         assert not any(_is_channels_last(module) for module in net.modules())
         assert {parameter.dtype for parameter in net.parameters()} == {torch.float32}
 
