@@ -187,6 +187,7 @@ def test_a_whole_worker_and_cropping_with_a_tiny_model(settings: Settings, tmp_p
     assert found.jobs_per_hour is not None and found.job_s == pytest.approx(3600 / found.jobs_per_hour)
     assert found.bare_s is not None and found.bare_after_s is not None
     assert found.share == pytest.approx((found.bare_s + found.bare_after_s) / 2 / found.job_s)
+    assert found.busy is not None and 0 < found.busy <= 1
     assert throughput.painted == [(256, 256)]
     assert any("3 of 3 jobs" in line for line in told)
     cases: Any = cropping.measured

@@ -22,6 +22,7 @@ from inpaint_core.catalogue import load_catalogue
 from inpaint_core.errors import InpaintError, MissingExtra
 from inpaint_core.log import setup_logging
 from inpaint_core.settings import Settings, load_settings
+from inpaint_core.tiers import Tier
 from pydantic import BaseModel, ConfigDict
 
 from inpaint_benchmark.gpu.cards import bench_card
@@ -50,7 +51,11 @@ class Request(BaseModel):
         """Those of a worker that is started in the mode."""
         mode = Mode.parse(self.order.mode)
         return load_settings(
-            weights_dir=self.weights, device=self.order.device, accelerate=mode.accelerate, log_level="warning"
+            weights_dir=self.weights,
+            device=self.order.device,
+            accelerate=mode.accelerate,
+            tier=Tier.EXACT,  # jobs name theirs
+            log_level="warning",
         )
 
     def card(self, settings: Settings) -> ModelCard:

@@ -146,7 +146,7 @@ class Throughput(Measured):
     bare_per_hour: NotNegative | None = None
     #: Jobs per hour through those of the bare loops.
     share: NotNegative | None = None
-    #: Share of the time between the first and the last end in which a job was on the device, by the worker's own count.
+    #: Share of the time in which a job was on the device, between the ends of the first and the last there.
     busy: NotNegative | None = None
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from inpaint_core.catalogue import Catalogue
 from inpaint_core.ids import new_id
 from inpaint_core.settings import Settings, as_environment
-from inpaint_core.tiers import Tier
 from inpaint_producer import InpaintClient, JobSpec
 from sqlalchemy import text
 
@@ -22,11 +21,10 @@ from inpaint_benchmark.gpu.jobs import whole_picture
 from inpaint_benchmark.gpu.modes import Mode
 
 _LOOK_S = 0.5
-#: Of the campaign: how many jobs ended how; of the attempts: when the first and the last ended, and their device time.
+#: Of the campaign: how many jobs ended how; of the attempts: when the first and the last ended.
 _ENDED = "SELECT status, count(*) FROM job WHERE campaign = :campaign GROUP BY status"
 _TIMES = """
-SELECT count(*) AS jobs, extract(epoch FROM max(a.finished_at) - min(a.finished_at)) AS span_s,
-       sum(a.inference_s) AS device_s, (array_agg(a.inference_s ORDER BY a.finished_at))[1] AS first_s
+SELECT count(*) AS jobs, extract(epoch FROM max(a.finished_at) - min(a.finished_at)) AS span_s
 FROM attempt a JOIN job j ON j.id = a.job_id WHERE j.campaign = :campaign AND j.status = 'succeeded'
 """
 
@@ -70,7 +68,6 @@ def measure_throughput(
 def _specs(request: Request, campaign: str) -> list[JobSpec]:
     order = request.order
     tier = Mode.parse(order.mode).tier
-    asked: dict[str, Any] = {} if tier is Tier.EXACT else {"tier": tier}
     parameters = {} if order.steps is None else {"steps": order.steps}
     pictures = [whole_picture(order.width, order.height, number) for number in range(order.repeats)]
     return [
@@ -83,7 +80,7 @@ def _specs(request: Request, campaign: str) -> list[JobSpec]:
             parameters=parameters,
             campaign=campaign,
             edit=each.edit,
-            **asked,
+            tier=tier,
         )
         for each in pictures
     ]
@@ -130,5 +127,4 @@ def _figures(client: InpaintClient, campaign: str, found: dict[str, Any]) -> dic
         "jobs_per_hour": 3600 / job_s,
         "bare_per_hour": 3600 / bare_s,
         "share": bare_s / job_s,
-        "busy": (float(row["device_s"]) - float(row["first_s"])) / span_s,
     }

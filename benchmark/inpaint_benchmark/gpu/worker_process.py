@@ -32,6 +32,7 @@ class BarePipeline:
         self._request = request
         self._teller = teller
         self._made = 0
+        self._busy: list[tuple[float, float]] = []
 
     def load(self) -> None:
         """As the pipeline's."""
@@ -50,8 +51,20 @@ class BarePipeline:
         self._teller.told("jobs")
 
     def run(self, edit: Edit, on_step: StepCallback) -> Pixels:
-        """As the pipeline's."""
-        return self._pipeline.run(edit, on_step)
+        """As the pipeline's; when the device was busy is noted."""
+        began = time.perf_counter()
+        try:
+            return self._pipeline.run(edit, on_step)
+        finally:
+            self._busy.append((began, time.perf_counter()))
+
+    @property
+    def busy(self) -> float | None:
+        """Share of the time between the ends of the first and the last job on the device that others took."""
+        if len(self._busy) < 2:
+            return None
+        between = self._busy[-1][1] - self._busy[0][1]
+        return sum(end - began for began, end in self._busy[1:]) / between
 
     @property
     def work(self) -> Work | None:
@@ -119,6 +132,7 @@ def _serve(request: Request, teller: Teller) -> None:
     if status := run_worker(settings, card, pipeline, S3Store(settings)):
         teller.failed(f"The worker ended with status {status}.")
         return
+    teller.found(busy=pipeline.busy, unknown={"busy": "only one job was made"})
     teller.found(bare_after_s=pipeline.loop(request.order.repeats))
 
 
