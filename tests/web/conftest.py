@@ -121,3 +121,9 @@ def open_page(chromium_browser: Browser) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert problems == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    """A page of its own."""
+    return open_page()

@@ -1,59 +1,18 @@
-"""The rating page in a real browser on a real server."""
+"""The rating page in a real browser on a real server: from item to item with the keyboard."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-import pytest
 from browser import WebServer
 from inpaint_db.session import Database
+from rating_page import await_item, await_saved, begin, count, press, stars
 from sqlalchemy import text
 from web_scene import MODELS, Rated, WebScene
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Request, Response, Route
-
-OpenPage = Callable[..., "Page"]
-
-
-def begin(server: WebServer, page: Page, rated: Rated, position: int | None = None) -> None:
-    """Enter by the link and open the session."""
-    page.goto(f"{server.url}/enter/{rated.token}")
-    page.goto(f"{server.url}/rate/{rated.session_id}" + (f"#{position}" if position else ""))
-    await_item(page, position)
-
-
-def await_item(page: Page, position: int | None = None) -> int:
-    """Wait until an item is shown; its position."""
-    page.wait_for_selector(f'html[data-shown="{position}"]' if position else "html[data-shown]")
-    return int(str(page.evaluate("document.documentElement.dataset.shown")))
-
-
-def await_saved(page: Page) -> None:
-    """Wait until everything has arrived."""
-    page.wait_for_selector("#saved[class='saved saved']")
-
-
-def stars(database: Database, session_id: UUID) -> dict[tuple[int, str], int]:
-    """What counts, by position and criterion."""
-    statement = text("""
-        SELECT i.position, r.criterion, r.stars FROM current_rating r JOIN rating_item i ON i.id = r.item_id
-         WHERE i.session_id = :id""")
-    with database.read() as connection:
-        return {(r.position, r.criterion): r.stars for r in connection.execute(statement, {"id": session_id})}
-
-
-def count(database: Database, table: str) -> int:
-    with database.read() as connection:
-        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
-
-
-@pytest.fixture
-def page(open_page: OpenPage) -> Page:
-    return open_page()
+    from playwright.sync_api import Page, Request, Response
 
 
 def test_a_whole_session_is_rated_with_the_keyboard_alone(
@@ -133,6 +92,7 @@ def test_a_skip_asks_why_and_is_taken_back_by_undo(
 ) -> None:
     begin(web_server, page, rated)
     page.keyboard.press("s")
+    page.check("#reason-choices input >> nth=0")
     page.fill("#reason-text", "both <b>look</b> odd")
     page.click("#reason-ok")
     await_item(page, 2)
@@ -142,6 +102,7 @@ def test_a_skip_asks_why_and_is_taken_back_by_undo(
     await_item(page, 1)
     page.wait_for_selector("#told:has-text('No longer skipped')")
     page.keyboard.press("f")
+    page.check("#reason-choices input >> nth=0")
     page.keyboard.press("Enter")
     page.wait_for_selector("#told:has-text('Flagged')")
     await_saved(page)
@@ -149,75 +110,6 @@ def test_a_skip_asks_why_and_is_taken_back_by_undo(
         rows = connection.execute(text("SELECT kind, reason FROM rating_event ORDER BY number")).all()
     assert [row.kind for row in rows] == ["skip", "unskip", "flag"]
     assert rows[0].reason == "I cannot tell: both <b>look</b> odd"
-
-
-def test_two_tabs_do_no_harm(
-    web_server: WebServer, page: Page, open_page: OpenPage, rated: Rated, database: Database
-) -> None:
-    begin(web_server, page, rated)
-    other = open_page(beside=page)
-    other.goto(f"{web_server.url}/rate/{rated.session_id}#1")
-    await_item(other, 1)
-    page.keyboard.press("3")
-    await_saved(page)
-    # The other tab learns of it, and what it then says counts.
-    other.wait_for_selector("input[name=realism][value='3']:checked", state="attached")
-    other.keyboard.press("Shift+Tab")
-    other.check("input[name=realism][value='1']", force=True)
-    await_saved(other)
-    page.wait_for_selector("input[name=realism][value='1']:checked", state="attached")
-    assert stars(database, rated.session_id) == {(1, "realism"): 1}
-    assert count(database, "rating") == 2
-
-
-def test_stars_survive_a_server_that_is_away_and_a_reload_meanwhile(
-    web_server: WebServer, page: Page, rated: Rated, database: Database
-) -> None:
-    begin(web_server, page, rated)
-    page.wait_for_load_state("networkidle")
-    web_server.stop()
-    for key in ("3", "1", "2", "4"):
-        page.keyboard.press(key)
-    page.wait_for_selector("#saved.failing:has-text('Not saved yet')")
-    page.keyboard.press("Enter")
-    assert await_item(page, 2) == 2  # it was fetched ahead
-    web_server.start()
-    await_saved(page)
-    assert len(stars(database, rated.session_id)) == 4 and count(database, "rating") == 4
-
-
-def test_an_answer_that_is_lost_does_not_double_a_star(
-    web_server: WebServer, page: Page, rated: Rated, database: Database
-) -> None:
-    begin(web_server, page, rated)
-    lost: list[str] = []
-
-    def lose_the_first_answer(route: Route) -> None:
-        if not lost:
-            lost.append(route.request.url)
-            route.fetch()
-            route.abort()
-        else:
-            route.continue_()
-
-    page.route("**/ratings/*", lose_the_first_answer)
-    page.keyboard.press("3")
-    await_saved(page)
-    assert lost and count(database, "rating") == 1
-
-
-def test_stars_that_come_too_soon_are_declined_kindly(
-    web_server: WebServer, page: Page, scene: WebScene, database: Database
-) -> None:
-    rated = scene.session(scene.run(samples=1), min_dwell_s=2)
-    begin(web_server, page, rated)
-    page.keyboard.press("3")
-    assert "Look a little longer" in str(page.text_content("#told"))
-    assert not page.is_checked("input[name=realism][value='3']")
-    page.wait_for_timeout(2100)
-    page.keyboard.press("3")
-    await_saved(page)
-    assert stars(database, rated.session_id) == {(1, "realism"): 3}
 
 
 def test_next_says_what_is_missing(web_server: WebServer, page: Page, rated: Rated) -> None:
@@ -228,54 +120,6 @@ def test_next_says_what_is_missing(web_server: WebServer, page: Page, rated: Rat
     assert await_item(page) == 1
     page.keyboard.press("7")
     assert "0 to 4" in str(page.text_content("#told"))
-
-
-def test_a_tablet_needs_no_hover_and_no_keys(
-    web_server: WebServer, open_page: OpenPage, rated: Rated, database: Database
-) -> None:
-    page = open_page(viewport={"width": 820, "height": 1180}, has_touch=True, is_mobile=True)
-    begin(web_server, page, rated)
-    for name in ("realism", "adaptability", "consistency", "preservation"):
-        page.tap(f"[data-criterion={name}] label >> nth=2")
-        assert "2" in str(page.text_content(f"[data-criterion={name}] .anchor"))
-    assert page.is_visible("[data-criterion=realism] summary")
-    small = page.evaluate(
-        "[...document.querySelectorAll('.desk button, .desk label[data-anchor]')].filter(e => e.offsetParent)"
-        ".map(e => e.getBoundingClientRect()).filter(b => b.height < 44 || b.width < 44).length"
-    )
-    assert small == 0
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.tap("#next")
-    await_item(page, 2)
-    await_saved(page)
-    assert len(stars(database, rated.session_id)) == 4
-
-
-def test_ways_to_look_work_on_all_pictures_alike(web_server: WebServer, page: Page, scene: WebScene) -> None:
-    rated = scene.session(scene.run(samples=1, rooms=True))
-    begin(web_server, page, rated)
-    first = "#panes .pane"
-    over = f"{first} img.over"
-    page.keyboard.down(" ")
-    assert page.is_visible(over) and page.text_content(f"{first} .tag") == "Source"
-    boxes = [page.locator(f"{first} img").nth(n).bounding_box() for n in (0, 1)]
-    assert boxes[0] == boxes[1]
-    page.keyboard.up(" ")
-    assert not page.is_visible(over) and page.text_content(f"{first} .tag") == "Result"
-    page.keyboard.press("m")
-    assert page.is_visible(f"{first} canvas.outline")
-    page.keyboard.press("d")
-    assert page.is_visible(f"{first} canvas.difference")
-    page.hover(first, position={"x": 200, "y": 400})
-    page.keyboard.press("z")
-    scales = page.evaluate(
-        "[...document.querySelectorAll('.pane img:not(.over)')].map(i => {"
-        " const fit = Math.min(i.clientWidth / i.naturalWidth, i.clientHeight / i.naturalHeight);"
-        " return fit * Number(i.style.transform.slice(6, -1)); })"
-    )
-    assert len(scales) == 3 and max(scales) - min(scales) < 0.01 and scales[0] >= 1
-    page.keyboard.press("z")
-    assert page.evaluate("document.querySelector('.pane img').style.transform") == ""
 
 
 def test_single_keys_can_be_switched_off(web_server: WebServer, page: Page, rated: Rated) -> None:
@@ -322,17 +166,42 @@ def test_a_session_can_be_rated_behind_a_page_policy_without_any_violation(
     assert said == []
 
 
-def test_a_rater_who_has_to_come_in_again_loses_no_star(
+def test_arrows_save_where_they_rest_and_stay_with_their_question(
     web_server: WebServer, page: Page, rated: Rated, database: Database
 ) -> None:
-    # As over plain http in an office: browsers then have no `randomUUID`.
-    page.add_init_script("delete Crypto.prototype.randomUUID")
     begin(web_server, page, rated)
     page.wait_for_load_state("networkidle")
-    page.context.clear_cookies()
-    page.keyboard.press("3")
-    page.wait_for_selector("h1:has-text('Please open your link')")
-    assert stars(database, rated.session_id) == {}
-    begin(web_server, page, rated)
+    press(page, "?")
+    page.uncheck("#keys-on")
+    page.keyboard.press("Escape")
+    page.focus("input[name=realism][value='0']")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(150)
+    page.wait_for_timeout(1_000)
     await_saved(page)
-    assert stars(database, rated.session_id) == {(1, "realism"): 3}
+    assert stars(database, rated.session_id) == {(1, "realism"): 3} and count(database, "rating") == 1
+    assert page.evaluate("document.activeElement.name") == "realism"
+    # Whoever leaves a question has answered it.
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    await_saved(page)
+    assert stars(database, rated.session_id) == {(1, "realism"): 4}
+    assert page.evaluate("document.activeElement.name") != "realism"
+
+
+def test_who_has_skipped_nearly_everything_is_told_what_to_do(
+    web_server: WebServer, page: Page, scene: WebScene
+) -> None:
+    rated = scene.session(scene.run(samples=1, trials=1))
+    begin(web_server, page, rated)
+    for _ in range(2):
+        position = await_item(page)
+        press(page, "s")
+        page.check("#reason-choices input >> nth=0")
+        page.click("#reason-ok")
+        if position == 1:
+            await_item(page, 2)
+    page.click("#finish button.primary")
+    page.wait_for_selector("#told:has-text('Rate at least half')")
+    assert page.url.startswith(f"{web_server.url}/rate/{rated.session_id}#")

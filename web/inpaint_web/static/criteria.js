@@ -1,7 +1,10 @@
 // The questions of an item: radio buttons, of which one group is the current one that digits go to.
 
+//: Who moves through numbers with the arrows has chosen where they rest.
+const REST_MS = 900;
+
 export class Criteria {
-  // `given(name, stars, by)`: somebody chose a number.
+  // `given(name, stars, moveOn)`: somebody chose a number, and goes on to the next question or stays.
   constructor(form, given) {
     this.form = form;
     this.given = given;
@@ -10,8 +13,30 @@ export class Criteria {
     this.names = [];
     this.current = 0;
     form.addEventListener("submit", (event) => event.preventDefault());
+    // Where the focus is matters to whoever moves it by keyboard; to others a ring would look like a choice.
+    document.addEventListener("keydown", ({ key }) => {
+      if (key === "Tab" || key.startsWith("Arrow")) form.classList.add("by-keys");
+    });
+    document.addEventListener("pointerdown", () => form.classList.remove("by-keys"));
+    this.passed = null; // where the arrows have come to: {name, stars, timer}
+    let arrow = false;
+    form.addEventListener("keydown", (event) => {
+      arrow = event.key.startsWith("Arrow");
+    });
+    form.addEventListener("keyup", () => {
+      arrow = false;
+    });
     form.addEventListener("change", (event) => {
-      if (event.target.type === "radio") this.given(event.target.name, Number(event.target.value));
+      if (event.target.type !== "radio") return;
+      const { name, value } = event.target;
+      if (arrow) this.pass(name, Number(value));
+      else {
+        this.drop();
+        this.given(name, Number(value), true);
+      }
+    });
+    form.addEventListener("focusout", (event) => {
+      if (!event.target.closest(".criterion")?.contains(event.relatedTarget)) this.settle();
     });
     form.addEventListener("focusin", (event) => {
       const group = event.target.closest(".criterion");
@@ -22,6 +47,7 @@ export class Criteria {
   }
 
   show(names, stars) {
+    this.drop();
     this.names = names;
     for (const [name, group] of this.groups) group.hidden = !names.includes(name);
     for (const name of names) this.set(name, stars[name] ?? null);
@@ -52,8 +78,27 @@ export class Criteria {
   press(stars) {
     const name = this.names[this.current];
     if (name === undefined) return false;
-    this.given(name, stars);
+    if (this.passed?.name === name) this.drop();
+    this.given(name, stars, true);
     return true;
+  }
+
+  pass(name, stars) {
+    this.drop();
+    this.rest(this.groups.get(name));
+    this.passed = { name, stars, timer: setTimeout(() => this.settle(), REST_MS) };
+  }
+
+  // Where the arrows are is what was meant.
+  settle() {
+    const chosen = this.passed;
+    this.drop();
+    if (chosen) this.given(chosen.name, chosen.stars, false);
+  }
+
+  drop() {
+    clearTimeout(this.passed?.timer);
+    this.passed = null;
   }
 
   advance(name) {
@@ -61,7 +106,7 @@ export class Criteria {
   }
 
   // The group gets the focus; behind the last one the button does.
-  focus(number) {
+  focus(number, follow = true) {
     this.mark(number);
     const name = this.names[number];
     if (name === undefined) {
@@ -71,7 +116,7 @@ export class Criteria {
     const group = this.groups.get(name);
     const input = group.querySelector("input:checked") ?? group.querySelector("input");
     input.focus({ preventScroll: true });
-    group.scrollIntoView({ block: "nearest" });
+    if (follow) group.scrollIntoView({ block: "nearest" });
   }
 
   mark(number) {

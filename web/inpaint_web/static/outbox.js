@@ -1,18 +1,28 @@
-// What is still to be saved. It survives a reload and a closed tab, is sent in order, and again until it has arrived;
-// every entry has an id that the server knows it by, so that sending it twice saves it once.
+// What is still to be saved. It survives a reload and a closed tab, and is sent again until it has arrived; every entry
+// has an id that the server knows it by, so that sending it twice saves it once. What is said of one item is sent in
+// order, and no item holds up another. A session is one rater's alone: whoever else uses the browser leaves it be.
 import { Refused, ask } from "./api.js";
 
 const LONGEST_PAUSE_MS = 8_000;
+const AWAY_PAUSE_MS = 60_000;
+//: Later than this an entry is not being saved any more: it waits.
+const LATE_MS = 10_000;
+
+const itemOf = (entry) => entry.path.replace(/\/(ratings|events)\/[^/]*$/, "");
 
 export class Outbox {
-  // `told(state, message)`: "saved", "saving" or "failing"; `refused(entry, error)`: the server will never take it.
+  // `told(state)`: "saved", "saving", "failing", or "declined" if the last was not taken; `refused(entry, error)`: the
+  // server does not take it, for good or (401, 403, 404) from whoever is signed in now.
   constructor(session, told, refused) {
     this.prefix = `inpaint-outbox/${session}/`;
     this.told = told;
     this.refused = refused;
     this.entries = this.left();
+    this.rests = new Map(); // item -> until when, by `performance.now()`
+    this.looking = 0; // until when the server has an item open for us
     this.sending = false;
     this.leaving = false;
+    this.declined = false;
     this.failures = 0;
     this.waiters = [];
     this.wake = null;
@@ -24,20 +34,30 @@ export class Outbox {
   }
 
   add(path, body) {
-    const entry = { id: path, path, body, at: Date.now() + Math.random() };
+    const entry = { path, body, at: Date.now() + Math.random() };
     this.entries.push(entry);
     try {
-      localStorage.setItem(this.prefix + entry.id, JSON.stringify(entry));
+      localStorage.setItem(this.prefix + path, JSON.stringify(entry));
     } catch {
       // Full or forbidden: then it lives as long as this page does.
     }
+    this.wake?.();
     this.run();
   }
 
-  // Resolves once nothing is left to be sent.
-  empty() {
-    if (!this.entries.length) return Promise.resolve();
-    return new Promise((resolve) => this.waiters.push(resolve));
+  // Resolves to true once nothing is left to be sent; to false after so many ms, if any are given.
+  empty(patienceMs = 0) {
+    if (!this.entries.length) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.waiters.push(() => resolve(true));
+      if (patienceMs) setTimeout(() => resolve(false), patienceMs);
+    });
+  }
+
+  // Stars that wait for an item, by criterion.
+  starsOf(item) {
+    const own = this.entries.filter((entry) => itemOf(entry) === item && entry.body.criterion !== undefined);
+    return Object.fromEntries(own.map(({ body }) => [body.criterion, body.stars]));
   }
 
   left() {
@@ -57,44 +77,81 @@ export class Outbox {
     if (this.sending) return;
     this.sending = true;
     while (this.entries.length) {
-      this.told(this.failures ? "failing" : "saving");
-      await this.send(this.entries[0]);
+      const late = Date.now() - this.entries[0].at > LATE_MS;
+      this.told(this.failures || late ? "failing" : "saving");
+      const entry = this.due();
+      if (entry) await this.send(entry);
+      else await this.pause(Math.min(...this.rests.values()) - performance.now());
     }
     this.sending = false;
-    this.told("saved");
+    this.told(this.declined ? "declined" : "saved");
     for (const resolve of this.waiters.splice(0)) resolve();
   }
 
+  // The oldest entry of an item that does not rest.
+  due() {
+    for (const [item, until] of this.rests) if (until <= performance.now()) this.rests.delete(item);
+    return this.entries.find((entry) => !this.rests.has(itemOf(entry)));
+  }
+
   async send(entry) {
+    const { path, body, at } = entry;
+    const waited = Number(Math.max(0, (Date.now() - at) / 1000).toFixed(3));
     try {
-      await ask("PUT", entry.path, entry.body);
+      await ask("PUT", path, body.criterion === undefined ? body : { ...body, waited_s: waited });
     } catch (error) {
-      if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
-        // Whoever comes back in by a link finds it here, and it is sent then.
-        this.leaving = true;
-        this.told("failing");
-        this.refused(entry, error);
-        await this.pause(60_000);
-        return;
-      }
-      if (error instanceof Refused && error.code !== "too_soon") {
-        this.forget(entry);
-        this.refused(entry, error);
-        return;
-      }
-      if (!(error instanceof Refused)) this.failures += 1;
-      if (this.failures) this.told("failing");
-      await this.pause(error.waitS * 1000 || Math.min(LONGEST_PAUSE_MS, 250 * 2 ** this.failures));
+      if (!(error instanceof Refused)) await this.fail(error);
+      else if (error.code === "too_soon") await this.look(itemOf(entry), error.waitS * 1000);
+      else if ([401, 403, 404].includes(error.status)) await this.stay(entry, error);
+      else this.decline(entry, error);
       return;
     }
     this.failures = 0;
+    this.declined = false;
     this.forget(entry);
+  }
+
+  async fail(error) {
+    this.failures += 1;
+    this.told("failing");
+    await this.pause(error.waitS * 1000 || Math.min(LONGEST_PAUSE_MS, 250 * 2 ** this.failures));
+  }
+
+  // The server has not seen the item looked at for long enough, perhaps since it never heard that it was shown. It has
+  // one item open at a time: others wait for their turn.
+  async look(item, ms) {
+    const now = performance.now();
+    if (this.looking > now) {
+      this.rests.set(item, this.looking);
+      return;
+    }
+    try {
+      await ask("GET", item);
+    } catch (error) {
+      if (!(error instanceof Refused)) return this.fail(error);
+    }
+    this.looking = performance.now() + ms + 20;
+    this.rests.set(item, this.looking);
+  }
+
+  // Whoever comes back in by their link finds it here, and it is sent then.
+  async stay(entry, error) {
+    this.leaving = true;
+    this.told("failing");
+    this.refused(entry, error);
+    await this.pause(AWAY_PAUSE_MS);
+  }
+
+  decline(entry, error) {
+    this.declined = true;
+    this.forget(entry);
+    this.refused(entry, error);
   }
 
   forget(entry) {
     this.entries = this.entries.filter((each) => each !== entry);
     try {
-      localStorage.removeItem(this.prefix + entry.id);
+      localStorage.removeItem(this.prefix + entry.path);
     } catch {
       // See `add`.
     }

@@ -1,14 +1,22 @@
 // The rating page: one item after another. Everything that is saved goes through the outbox.
 import { Ahead } from "./ahead.js";
 import { Refused, ask, newId } from "./api.js";
+import { Arrangement } from "./arrange.js";
 import { Criteria } from "./criteria.js";
 import * as dialogs from "./dialogs.js";
 import { listen } from "./keys.js";
+import { Looking } from "./looking.js";
+import { More } from "./more.js";
 import { Outbox } from "./outbox.js";
 import { Pace } from "./pace.js";
 import { Stage } from "./stage.js";
+import { tell, tellSaved } from "./telling.js";
 
 const AHEAD = 3;
+//: A page that was left open over a night says no more than the server keeps.
+const LONGEST_S = 86_400;
+const UNDO_WAITS_MS = 10_000;
+const FINISH_WAITS_MS = 30_000;
 const element = (id) => document.getElementById(id);
 const bar = element("bar");
 const session = bar.dataset.session;
@@ -17,9 +25,12 @@ const others = new BroadcastChannel(`inpaint-rating-${session}`);
 
 const ahead = new Ahead(base);
 const stage = new Stage(element("desk"), element("panes"), element("source-pane"), element("mask-pane"));
-const criteria = new Criteria(element("criteria"), (name, stars) => give(name, stars));
+const arrangement = new Arrangement(element("pictures"), element("panes"), element("refs"), () => stage.zoom());
+const more = new More(element("asked-text"), element("prompt-more"));
+const criteria = new Criteria(element("criteria"), give);
 const pace = new Pace(element("next"), element("time-left"));
-const outbox = new Outbox(session, tellSaved, (_, error) => refused(error));
+const outbox = new Outbox(session, tellSaved, notTaken);
+const looking = new Looking(base, () => now?.item.position ?? null, (path) => outbox.starsOf(path), merge);
 
 let overview = null; // {total, done, min_dwell_s, items: [[kind, state, flagged], ...]}
 let now = null; // the item that is shown, with its pictures
@@ -28,20 +39,30 @@ let lastSkip = null; // position of a skip that Undo takes back first
 
 // --- telling ---------------------------------------------------------------------------------------------------------
 
-function tell(text, warn = false) {
-  element("told").textContent = text;
-  element("told").classList.toggle("warn", warn);
-}
-
-function tellSaved(state) {
-  const words = { saved: "Saved", saving: "Saving", failing: "Not saved yet, trying again" };
-  element("saved").textContent = words[state];
-  element("saved").className = `saved ${state}`;
-}
-
 function refused(error) {
   tell(error.message, true);
   if (error.status === 401 || error.status === 403) window.location.reload();
+}
+
+// What the page took for given is not: it has to show that, too.
+async function notTaken(entry, error) {
+  if (error.status === 404) {
+    tell("Somebody else has come in with this browser. Your last stars wait here until you open your link again.", true);
+    return;
+  }
+  refused(error);
+  if (error.status === 401 || error.status === 403) return;
+  const position = Number(/\/items\/(\d+)\//.exec(entry.path)[1]);
+  ahead.found.delete(position);
+  await refresh();
+  if (!now) return;
+  if (now.item.position === position) {
+    await looking.again();
+    const [missing] = criteria.missing();
+    if (missing) criteria.focus(criteria.names.indexOf(missing));
+  }
+  tellProgress();
+  tell(`Item ${position}: this was not saved. ${error.message}`, true);
 }
 
 function tellProgress() {
@@ -50,6 +71,8 @@ function tellProgress() {
   element("progress-text").textContent = `${overview.total - open} of ${overview.total}`;
   pace.tell(open);
 }
+
+const isTouch = () => document.documentElement.classList.contains("touch");
 
 // --- going from item to item -----------------------------------------------------------------------------------------
 
@@ -81,8 +104,9 @@ async function show(position) {
   }
   if (wanted !== position) return;
   now = loaded;
+  Object.assign(now.item.stars, outbox.starsOf(`${base}/items/${position}`));
   draw();
-  noteShown(position);
+  looking.begin(position);
   for (let step = 0, at = position; step < AHEAD; step += 1) {
     at = nextOpen(at);
     if (at === null || at === position) break;
@@ -92,32 +116,25 @@ async function show(position) {
 
 function draw() {
   const { item } = now;
+  element("waiting").hidden = true;
+  element("desk").hidden = false;
+  more.open(false);
   stage.show(now);
   criteria.show(item.criteria, item.stars);
   element("prompt").textContent = item.prompt || "No prompt: the masked part was to be filled in.";
-  element("negative").hidden = !item.negative_prompt;
-  element("negative").textContent = `and not: ${item.negative_prompt}`;
+  element("negative").textContent = item.negative_prompt;
+  for (const id of ["negative", "negative-name"]) element(id).hidden = !item.negative_prompt;
+  arrangement.show(now);
   element("place").textContent = `Item ${item.position} of ${overview.total}`;
   element("flag").setAttribute("aria-pressed", String(item.flagged));
-  element("waiting").hidden = true;
-  element("desk").hidden = false;
   element("next").style.removeProperty("--dwell");
   history.replaceState(null, "", `#${item.position}`);
   tell(item.skipped ? "You skipped this one. Stars count all the same." : "");
   pace.begin(Object.keys(item.stars).length ? 0 : overview.min_dwell_s);
-  criteria.focus(criteria.current);
+  criteria.focus(criteria.current, false);
+  window.scrollTo(0, 0);
   tellProgress();
   document.documentElement.dataset.shown = String(item.position);
-}
-
-// From here on the server counts the seconds; it also knows of stars that another tab has given.
-async function noteShown(position) {
-  try {
-    const fresh = await ask("GET", `${base}/items/${position}`);
-    if (now?.item.position === position && !outbox.entries.length) merge(fresh);
-  } catch {
-    // The first stars wait until it has been told.
-  }
 }
 
 function merge(fresh) {
@@ -145,7 +162,8 @@ async function refresh() {
 // Between an item and the next one whose pictures are still on their way, nothing is said of either.
 const settled = () => now !== null && now.item.position === wanted;
 
-function give(name, stars) {
+// `moveOn`: the next question is the current one then.
+function give(name, stars, moveOn = true) {
   if (!settled()) return criteria.set(name, now.item.stars[name] ?? null);
   const left = pace.left();
   if (left > 0) {
@@ -154,13 +172,14 @@ function give(name, stars) {
     return;
   }
   const { item } = now;
+  looking.given();
   item.stars[name] = stars;
   criteria.set(name, stars);
-  criteria.advance(name);
+  if (moveOn) criteria.advance(name);
   save(`items/${item.position}/ratings/${newId()}`, {
     criterion: name,
     stars,
-    duration_s: Number(pace.seconds().toFixed(3)),
+    duration_s: Number(Math.min(pace.seconds(), LONGEST_S).toFixed(3)),
     ui_version: `page ${bar.dataset.version}`,
   });
   lastSkip = null;
@@ -178,10 +197,12 @@ function save(path, body) {
 }
 
 async function next() {
+  criteria.settle();
   const missing = criteria.missing();
   if (missing.length && state(now.item.position) === "open") {
     criteria.focus(criteria.names.indexOf(missing[0]));
-    tell(`${criteria.title(missing[0])} has no stars yet. Press S to skip this one.`, true);
+    const skip = isTouch() ? "Skip leaves this one out." : "Press S to skip this one.";
+    tell(`${criteria.title(missing[0])} has no stars yet. ${skip}`, true);
     return;
   }
   const position = nextOpen(now.item.position);
@@ -190,11 +211,13 @@ async function next() {
 }
 
 function back() {
+  criteria.settle();
   if (now.item.position > 1) show(now.item.position - 1);
 }
 
 async function mark(kind) {
   if (!settled()) return;
+  criteria.settle();
   const { item } = now;
   const why = await dialogs.reason(kind);
   if (why === null) return;
@@ -212,7 +235,8 @@ async function mark(kind) {
 }
 
 async function undo() {
-  await outbox.empty();
+  criteria.settle();
+  if (!(await outbox.empty(UNDO_WAITS_MS))) return tell("Your last stars are not saved yet. Undo works once they are.", true);
   if (lastSkip !== null) {
     const position = lastSkip;
     lastSkip = null;
@@ -232,7 +256,7 @@ async function undo() {
 }
 
 async function again(position, words) {
-  await outbox.empty();
+  await outbox.empty(UNDO_WAITS_MS);
   ahead.found.delete(position);
   await refresh();
   await show(position);
@@ -240,7 +264,8 @@ async function again(position, words) {
 }
 
 async function finish() {
-  await outbox.empty();
+  tell("Saving what is left…");
+  if (!(await outbox.empty(FINISH_WAITS_MS))) return tell("Not everything is saved yet. Try again when it is.", true);
   try {
     await ask("POST", `${base}/finish`);
     window.location.assign(`/rate/${session}/reveal`);
@@ -257,19 +282,24 @@ async function finish() {
 async function start() {
   await refresh();
   if (!overview) return;
-  const named = Number(window.location.hash.slice(1));
+  const hash = window.location.hash.slice(1);
+  const named = Number(hash);
   const there = Number.isInteger(named) && named >= 1 && named <= overview.total;
+  const waiting = outbox.entries.length > 0;
   await show(there ? named : (nextOpen(overview.total) ?? 1));
+  if (hash === "finish" && nextOpen(overview.total) === null && (await dialogs.wantsToFinish())) await finish();
+  if (waiting) outbox.empty().then(lookAgain);
 }
 
-const does = { enter: next, b: back, u: undo, "?": dialogs.help };
+const meanings = () => dialogs.meanings(now.item.criteria);
+const does = { enter: next, b: back, u: undo, w: meanings, "?": dialogs.help };
 for (const digit of "01234") does[digit] = () => criteria.press(Number(digit)) || tell("All are rated. Enter goes on.");
 for (const digit of "56789") does[digit] = () => tell("Stars go from 0 to 4.", true);
 for (const [key, kind] of [["s", "skip"], ["f", "flag"]]) does[key] = () => mark(kind);
 for (const [key, tool] of [["m", "outline"], ["z", "zoom"], ["d", "difference"]]) does[key] = () => stage.toggle(tool);
 const ready = (act) => () => now && act();
 listen(Object.fromEntries(Object.entries(does).map(([key, act]) => [key, ready(act)])), (held) => now && stage.toggle("source", held));
-for (const [id, act] of [["next", next], ["back", back], ["undo", undo], ["skip", () => mark("skip")], ["flag", () => mark("flag")]]) {
+for (const [id, act] of [["next", next], ["back", back], ["undo", undo], ["skip", () => mark("skip")], ["flag", () => mark("flag")], ["meanings-button", meanings]]) {
   element(id).addEventListener("click", ready(act));
 }
 element("help-button").addEventListener("click", dialogs.help);
@@ -284,8 +314,13 @@ async function lookAgain() {
   if (!now || outbox.entries.length) return;
   await refresh();
   tellProgress();
-  noteShown(now.item.position);
+  await looking.again();
 }
 others.addEventListener("message", lookAgain);
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && lookAgain());
+document.addEventListener("visibilitychange", async () => {
+  if (document.visibilityState !== "visible" || !now) return;
+  await lookAgain();
+  looking.begin(now.item.position);
+});
+window.addEventListener("pagehide", () => criteria.settle());
 start();

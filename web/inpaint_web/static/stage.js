@@ -8,7 +8,7 @@ export class Stage {
     this.sourcePane = sourcePane;
     this.maskPane = maskPane;
     this.loaded = null;
-    this.on = { source: false, outline: false, zoom: false, difference: false };
+    this.on = { source: false, outline: false, zoom: 0, difference: false }; // zoom: pixels of the screen a pixel
     this.point = { u: 0.5, v: 0.5 };
     this.buttons = {};
     for (const name of Object.keys(this.on)) this.buttons[name] = document.getElementById(`tool-${name}`);
@@ -24,7 +24,7 @@ export class Stage {
     this.maskPane.hidden = !loaded.mask;
     this.buttons.outline.disabled = !loaded.mask;
     this.on.source = false;
-    this.on.zoom = false;
+    this.on.zoom = 0;
     this.refresh();
   }
 
@@ -46,16 +46,18 @@ export class Stage {
     if (image) pane.prepend(image);
   }
 
-  toggle(name, to = !this.on[name]) {
+  // Zoom: one to one, then double, then off.
+  toggle(name, to = name === "zoom" ? (this.on.zoom + 1) % 3 : !this.on[name]) {
     if (this.on[name] === to || this.buttons[name].disabled) return;
     this.on[name] = to;
     this.refresh();
   }
 
   refresh() {
-    for (const [name, button] of Object.entries(this.buttons)) button.setAttribute("aria-pressed", String(this.on[name]));
+    for (const [name, button] of Object.entries(this.buttons)) button.setAttribute("aria-pressed", String(Boolean(this.on[name])));
+    this.buttons.zoom.querySelector("span").textContent = ["Zoom", "Zoom 1:1", "Zoom 2:1"][this.on.zoom];
     this.desk.classList.toggle("show-source", this.on.source);
-    this.desk.classList.toggle("zoomed", this.on.zoom);
+    this.desk.classList.toggle("zoomed", this.on.zoom > 0);
     this.tags();
     [...this.panes.children].forEach((pane, number) => {
       this.layer(pane, "outline", this.on.outline && this.loaded.mask, () => outline(this.loaded.mask));
@@ -86,12 +88,14 @@ export class Stage {
   }
 
   // The point under the pointer stays where it is; the same point of the other pictures is found by its share of them.
+  // A pixel of the result is one of the screen, or two by two; whatever has other pixels becomes as wide as the result.
   zoom() {
     const all = [...this.panes.children, this.sourcePane, this.maskPane];
     const main = this.fit(this.panes.firstElementChild);
     for (const pane of all) {
       const fit = this.fit(pane);
-      const scale = this.on.zoom && fit && main ? Math.max(1, 2 * main.scale) / fit.scale : 1;
+      const wide = main && (this.on.zoom * main.width) / main.scale / window.devicePixelRatio;
+      const scale = this.on.zoom && fit && main ? wide / fit.width : 1;
       for (const layer of pane.querySelectorAll("img, canvas")) {
         layer.style.transform = scale === 1 ? "" : `scale(${scale})`;
         if (fit) layer.style.transformOrigin = `${fit.left + this.point.u * fit.width}px ${fit.top + this.point.v * fit.height}px`;
