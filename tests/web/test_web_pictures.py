@@ -36,6 +36,15 @@ def rate(server: WebServer, page: Page, rated: Rated, position: int) -> None:
     page.wait_for_selector(f'html[data-shown="{position}"]')
 
 
+def flag(page: Page, words: str) -> None:
+    """Flag what is shown."""
+    page.keyboard.press("f")
+    page.keyboard.type(words)
+    page.click("#reason-ok")
+    page.wait_for_selector("#told:has-text('Flagged')")
+    page.wait_for_selector("#saved[class='saved saved']")
+
+
 def test_pictures_of_the_pages(web_server: WebServer, open_page: Any, scene: WebScene, tmp_path: Path) -> None:
     run = scene.run("furniture", samples=4, trials=3, rooms=True, prompts=PROMPTS)
     rated = scene.session(run)
@@ -68,3 +77,8 @@ def test_pictures_of_the_pages(web_server: WebServer, open_page: Any, scene: Web
     operator.goto(f"{web_server.url}/gallery/furniture")
     operator.wait_for_load_state("networkidle")
     keep(operator, "gallery", tmp_path)
+
+    scene.session(run, "Grace", name="Furniture, second look")
+    flag(light, "The second lamp hangs in the air")
+    operator.goto(f"{web_server.url}/raters")
+    keep(operator, "raters", tmp_path)

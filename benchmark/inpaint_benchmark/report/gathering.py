@@ -117,7 +117,7 @@ def _basis(found: Basis, samples: int) -> list[str]:
     if found.checks:
         checks = f"{found.checks_failed:,} of {found.checks:,} hidden checks failed"
         checks += ", whose raters' stars count all the same" if found.checks_failed else ""
-    return [f"Stars: {found.ratings:,} ratings of {people}, on {found.samples:,} of {samples:,} samples; {checks}."]
+    return [f"Stars: {found.ratings:,} ratings by {people}, on {found.samples:,} of {samples:,} samples; {checks}."]
 
 
 def _lacking(run: RunRow, samples: Sequence[SampleRow], trials: Sequence[dict[str, Any]]) -> list[str]:
