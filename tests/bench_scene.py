@@ -123,8 +123,10 @@ class Scene:
         return job_id
 
     def imported(self, run: str, model: str, sample: str, number: int = 1, **columns: Any) -> None:
-        """Give a planned trial a result that was made elsewhere."""
-        given = {"imported_at": START, "output_sha256": make_facts("room").sha256} | columns
+        """Give a planned trial a result that was made elsewhere, another picture for each number."""
+        made = make_facts("room" if number == 1 else f"room, trial {number}")
+        insert_images(self.connection, [made])
+        given = {"imported_at": START, "output_sha256": made.sha256} | columns
         self._set_trial(run, model, sample, number, **given)
 
     def version(self, run: str, model: str, sample: str, label: str, number: int = 1) -> None:

@@ -131,8 +131,10 @@ def _result(source: bytes, title: str, place: int, trial: int, rooms: bool) -> b
         with Image.open(ROOMS / "truth" / f"{title}.webp") as truth, Image.open(io.BytesIO(source)) as before:
             mask = Image.open(ROOMS / "mask" / f"{title}.png").convert("L")
             made = truth.convert("RGB")
-            if place:
-                made = made.filter(ImageFilter.GaussianBlur(2 * place + trial))
+            # Each trial is another picture: equal ones are rated once.
+            blur = 2 * place + trial if place else trial - 1
+            if blur:
+                made = made.filter(ImageFilter.GaussianBlur(blur))
             return encode(Image.composite(made, before.convert("RGB"), mask))
     with Image.open(io.BytesIO(source)) as image:
         made = image.convert("RGB")

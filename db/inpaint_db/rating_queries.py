@@ -84,6 +84,8 @@ SELECT i.id, i.session_id, i.position, i.kind, i.purpose, i.damage_seed, i.sampl
   FROM rating_item i JOIN rating_session s ON s.id = i.session_id
  WHERE s.id = :session_id AND s.rater_id = :rater_id AND i.position = :position
 """)
+# An item without a prompt is not asked whether it shows what was prompted.
+_ASKED = "SELECT array_agg(a.criterion ORDER BY a.position) FROM asked_criterion a WHERE a.item_id = :id"
 
 
 def show_item(
@@ -103,13 +105,15 @@ def show_item(
     if note:
         open_item(connection, rater_id, item.id)
     progress = connection.execute(
-        text("SELECT skipped, flagged FROM rating_progress WHERE item_id = :id"), {"id": item.id}
+        text(f"SELECT skipped, flagged, ({_ASKED}) AS asked FROM rating_progress WHERE item_id = :id"),  # noqa: S608
+        {"id": item.id},
     ).one()
     stars = connection.execute(text("SELECT criterion, stars FROM current_rating WHERE item_id = :id"), {"id": item.id})
     shown = pictures_of(connection, item, bucket)
     return ItemView(
         item.id, item.session_id, item.position, item.items, item.kind, shown.prompt, shown.negative_prompt,
-        find_rubric(connection, item.rubric_id).asked_of(item.kind), shown.source, shown.mask, shown.results,
+        tuple(c for c in find_rubric(connection, item.rubric_id).criteria if c.name in progress.asked),
+        shown.source, shown.mask, shown.results,
         {row.criterion: row.stars for row in stars}, progress.skipped, progress.flagged, item.min_dwell_s,
         item.finished,
     )  # fmt: skip
@@ -141,8 +145,7 @@ def save_rating(
     if there is not None:
         return _again(there, item_id, criterion, stars)
     _refuse_finished(session)
-    kind = connection.execute(text("SELECT kind FROM rating_item WHERE id = :id"), {"id": item_id}).scalar_one()
-    asked = [row.name for row in find_rubric(connection, session.rubric_id).asked_of(kind)]
+    asked = connection.execute(text(_ASKED), {"id": item_id}).scalar_one()
     if criterion not in asked:
         raise InvalidRequest(f"This item is not rated by {criterion!r}, but by {', '.join(asked)}.", field="criterion")
     if isinstance(stars, bool) or not isinstance(stars, int) or not 0 <= stars <= 4:

@@ -26,7 +26,7 @@ MIN_DWELL_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session and how far it is. An item is done when each criterion has its stars, or it is skipped."""
+    """A session and how far it is. An item is done when each criterion asked of it has its stars, or it is skipped."""
 
     id: UUID
     name: str
@@ -47,6 +47,15 @@ class SessionRow:
     skipped: int
     #: Position of the first item that is not done; None: all are.
     next_position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a session consists of: pictures and sets of trials that count, and checks of both that do not."""
+
+    pictures: int
+    sets: int
+    checks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,19 @@ def find_session(connection: Connection, rater_id: UUID, session_id: UUID) -> Se
     if row is None:
         raise InvalidRequest("There is no such session among yours.", field="session")
     return SessionRow(**row._mapping)
+
+
+def contents_of(connection: Connection, session_id: UUID) -> Contents:
+    """What the items of a session are. Nothing for raters: they are not to know how many checks there are."""
+    row = connection.execute(
+        text("""
+        SELECT count(*) FILTER (WHERE kind = 'output' AND purpose = 'real') AS pictures,
+               count(*) FILTER (WHERE kind = 'trials' AND purpose = 'real') AS sets,
+               count(*) FILTER (WHERE purpose <> 'real') AS checks
+          FROM rating_item WHERE session_id = :session_id"""),
+        {"session_id": session_id},
+    ).one()
+    return Contents(**row._mapping)
 
 
 def lock_session(connection: Connection, rater_id: UUID, condition: str, values: Mapping[str, Any]) -> Any:

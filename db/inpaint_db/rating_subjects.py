@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -29,15 +30,17 @@ class JobQuery:
 
 
 _OF_RUN = text("""
-SELECT t.id, t.run_id, t.model, t.sample_id, t.job_id
+SELECT t.id, t.run_id, t.model, t.sample_id, t.job_id, t.number, coalesce(t.output_sha256, o.sha256) AS sha256
   FROM trial t JOIN run r ON r.id = t.run_id JOIN sample s ON s.id = t.sample_id LEFT JOIN job j ON j.id = t.job_id
+  LEFT JOIN output o ON o.job_id = j.id AND o.attempt = j.attempt AND o.kind = 'result' AND o.number = 1
  WHERE t.run_id = :run_id AND (t.imported_at IS NOT NULL OR j.status = 'succeeded')
  ORDER BY s.position, array_position(r.models, t.model), t.number
 """)
 
 _OF_JOBS = text("""
-SELECT t.id, t.run_id, j.model, t.sample_id, j.id AS job_id
+SELECT t.id, t.run_id, j.model, t.sample_id, j.id AS job_id, t.number, o.sha256
   FROM job j LEFT JOIN trial t ON t.job_id = j.id
+  LEFT JOIN output o ON o.job_id = j.id AND o.attempt = j.attempt AND o.kind = 'result' AND o.number = 1
  WHERE j.status = 'succeeded' AND (CAST(:campaign AS text) IS NULL OR j.campaign = :campaign)
    AND (CAST(:model AS text) IS NULL OR j.model = :model)
    AND (cardinality(CAST(:jobs AS uuid[])) = 0 OR j.id = ANY(:jobs))
@@ -46,9 +49,12 @@ SELECT t.id, t.run_id, j.model, t.sample_id, j.id AS job_id
 
 
 def subjects_of_run(connection: Connection, run_id: UUID | None) -> list[Subject]:
-    """Each result of a run, and for each model and sample with several of them the set, in a fixed order."""
+    """Each different result of a run, and for each model and sample with several trials the set, in a fixed order.
+
+    A model that does not vary makes the same picture, byte for byte, in every trial: it is asked of the first alone.
+    """
     rows = connection.execute(_OF_RUN, {"run_id": run_id}).all()
-    subjects = [_output(row) for row in rows]
+    subjects = [_output(row) for row in _different(rows)]
     sets: dict[tuple[str, UUID], list[UUID]] = {}
     for row in rows:
         sets.setdefault((row.model, row.sample_id), []).append(row.id)
@@ -60,9 +66,20 @@ def subjects_of_run(connection: Connection, run_id: UUID | None) -> list[Subject
 
 
 def subjects_of_jobs(connection: Connection, query: JobQuery) -> list[Subject]:
-    """The results of jobs. One that is a trial of a run counts for that run."""
+    """The results of jobs. One that is a trial of a run counts for that run, and equal trials are one picture there."""
     values = {"campaign": query.campaign, "model": query.model, "jobs": list(query.jobs), "limit": query.limit}
-    return [_output(row) for row in connection.execute(_OF_JOBS, values)]
+    return [_output(row) for row in _different(connection.execute(_OF_JOBS, values).all())]
+
+
+def _different(rows: Sequence[Any]) -> list[Any]:
+    """Without the trials whose picture an earlier one of the same model, sample and run has made already."""
+    first: dict[tuple[Any, ...], Any] = {}
+    for row in rows:
+        alone = row.id is None or row.sha256 is None
+        key = (row.id or row.job_id,) if alone else (row.run_id, row.model, row.sample_id, row.sha256)
+        if key not in first or row.number < first[key].number:
+            first[key] = row
+    return list(first.values())
 
 
 def _output(row: Any) -> Subject:

@@ -37,10 +37,6 @@ class RubricRow:
     version: int
     criteria: tuple[CriterionRow, ...]
 
-    def asked_of(self, kind: str) -> tuple[CriterionRow, ...]:
-        """The criteria of an item of that kind: "output", "trials", or "model" for all of them."""
-        return tuple(c for c in self.criteria if kind in ("model", c.target))
-
 
 def read_rubric() -> tuple[str, tuple[CriterionRow, ...]]:
     """Name and criteria as the file has them."""

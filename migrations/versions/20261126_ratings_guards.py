@@ -56,9 +56,7 @@ def upgrade() -> None:
     op.execute("""
         CREATE FUNCTION rating_fits() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            PERFORM FROM rating_item i JOIN rating_session s ON s.id = i.session_id
-               JOIN criterion c ON c.rubric_id = s.rubric_id AND (c.target = i.kind OR i.kind = 'model')
-              WHERE i.id = NEW.item_id AND c.name = NEW.criterion;
+            PERFORM FROM asked_criterion a WHERE a.item_id = NEW.item_id AND a.criterion = NEW.criterion;
             IF NOT FOUND THEN
                 RAISE EXCEPTION 'Item % is not rated by %', NEW.item_id, NEW.criterion
                       USING ERRCODE = 'check_violation';

@@ -21,6 +21,7 @@ VIEWS = (
     "job_report",
     "current_measure",
     "current_rating",
+    "asked_criterion",
     "rating_progress",
     "rating_check",
     "rater_checks",
