@@ -15,6 +15,8 @@ from sqlalchemy import Connection, text
 #: Bytes of chance in a token: nobody guesses one, so that its hash needs no salt.
 _TOKEN_BYTES = 32
 MAX_NAME = 80
+#: An hour: who asks for less has mistaken days for something else.
+_FEWEST_DAYS = 1 / 24
 #: The rater under whom published stars are entered.
 PUBLISHED_REVIEW = "published review"
 
@@ -41,8 +43,10 @@ def make_rater(connection: Connection, name: str, *, days: float = 30, note: str
     A name that is there already gets a new token, and the old one ends. `InvalidRequest` (`field` "name" or "days").
     """
     name = _checked(name)
-    if not 0 < days <= 3650:
-        raise InvalidRequest(f"A link cannot be valid for {days:g} days; give 1 to 3650.", field="days")
+    if not _FEWEST_DAYS <= days <= 3650:
+        raise InvalidRequest(
+            f"A link cannot be valid for {days:g} days; give 0.042 (an hour) to 3650 (ten years).", field="days"
+        )
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     values = {"id": new_id(), "name": name, "sha256": _sha256(token), "valid": timedelta(days=days), "note": note}
     row = connection.execute(

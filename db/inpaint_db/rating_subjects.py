@@ -71,6 +71,16 @@ def subjects_of_jobs(connection: Connection, query: JobQuery) -> list[Subject]:
     return [_output(row) for row in _different(connection.execute(_OF_JOBS, values).all())]
 
 
+def unprompted_samples(connection: Connection, run_id: UUID) -> set[UUID]:
+    """Samples of a run without a prompt, of which nobody is asked whether it was met: as in `asked_criterion`."""
+    rows = connection.execute(
+        text(r"""
+        SELECT s.id FROM sample s JOIN run r USING (dataset_version_id) WHERE r.id = :run_id AND s.prompt !~ '\S'"""),
+        {"run_id": run_id},
+    )
+    return set(rows.scalars())
+
+
 def _different(rows: Sequence[Any]) -> list[Any]:
     """Without the trials whose picture an earlier one of the same model, sample and run has made already."""
     first: dict[tuple[Any, ...], Any] = {}

@@ -14,7 +14,7 @@ from factories import count, give_stars, make_rating_session
 from inpaint_benchmark.ratings.columns import EXPORTED, armed, disarmed
 from inpaint_benchmark.ratings.exporting import export_text
 from inpaint_benchmark.ratings.importing import Imported, import_rows
-from inpaint_benchmark.ratings.reading import read_rows
+from inpaint_benchmark.ratings.reading import read_stars
 from inpaint_core.errors import InputNotFound, InvalidRequest
 from inpaint_db.rating_reports import export_ratings, scores_of_run
 from inpaint_db.ratings import CRITERIA
@@ -39,7 +39,7 @@ def scene(connection: Connection) -> Scene:
 def bring_in(scene: Scene, folder: Path, content: str | bytes, **options: Any) -> Imported:
     file = folder / "stars.csv"
     file.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
-    return import_rows(scene.connection, read_rows(file), file=file.name, **{"run": "test", **options})
+    return import_rows(scene.connection, read_stars(file).rows, file=file.name, **{"run": "test", **options})
 
 
 def counting(scene: Scene) -> set[tuple[Any, ...]]:
@@ -105,6 +105,29 @@ def test_reproducibility_is_of_all_trials(scene: Scene, tmp_path: Path) -> None:
 def test_a_file_of_a_spreadsheet_is_read(scene: Scene, tmp_path: Path) -> None:
     content = b"\xef\xbb\xbf" + (HEADER + 'a,one,2,realism,3,"Lovelace, Ada"\n').replace("\n", "\r\n").encode()
     assert bring_in(scene, tmp_path, content).raters == ("Lovelace, Ada",)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_file_with_other_separators_is_read(scene: Scene, tmp_path: Path, mark: str) -> None:
+    lines = [HEADER.strip(), 'a,one,2,realism,3,"Lovelace; Ada\'s"', ",,,,,"]
+    content = "\ufeff" + "".join(line.replace(",", mark) + "\r\n" for line in lines)
+    found = bring_in(scene, tmp_path, content)
+    assert (found.new, found.raters) == (1, ("Lovelace; Ada's",))
+
+
+def test_one_object_that_is_a_rating_is_read_however_it_is_laid_out(scene: Scene, tmp_path: Path) -> None:
+    row = {"model": "a", "sample": "one", "trial": 1, "criterion": "realism", "stars": 3, "rater": "x"}
+    assert bring_in(scene, tmp_path, json.dumps(row, indent=2)).new == 1
+
+
+def test_adaptability_is_not_taken_where_nothing_was_prompted(scene: Scene, tmp_path: Path) -> None:
+    scene.connection.execute(text("UPDATE sample SET prompt = '' WHERE name = 'one'"))
+    rows = "".join(f"a,{sample},1,adaptability,3,x\na,{sample},1,realism,3,x\n" for sample in ("one", "two"))
+    found = bring_in(scene, tmp_path, HEADER + rows)
+    assert (found.new, found.there, found.unprompted) == (3, 0, 1)
+    assert bring_in(scene, tmp_path, HEADER + rows).there == 3
+    with pytest.raises(InvalidRequest, match="stars is '7'"):
+        bring_in(scene, tmp_path, HEADER + "a,one,1,adaptability,7,x\n")
 
 
 def test_the_same_file_again_adds_nothing_though_there_is_another_trial_by_now(scene: Scene, tmp_path: Path) -> None:
@@ -197,47 +220,6 @@ def test_seconds_as_they_are_exported_are_read(scene: Scene, tmp_path: Path, sec
     assert found == (float(seconds) if seconds not in (None, "") else None)  # type: ignore[arg-type]
 
 
-# --- Label Studio -----------------------------------------------------------------------------------------------------
-
-
-def test_label_studios_json_is_read(scene: Scene, tmp_path: Path) -> None:
-    def label(name: str, value: dict[str, Any]) -> dict[str, Any]:
-        return {"from_name": name, "to_name": "image", "value": value}
-
-    annotations = [
-        {
-            "completed_by": {"email": "ada@example.com"},
-            "lead_time": 7.5,
-            "result": [
-                label("realism", {"rating": 3}),
-                label("adaptability", {"number": 0}),
-                label("consistency", {"choices": ["4"]}),
-                label("box", {"rectanglelabels": ["x"]}),
-            ],
-        },
-        {"completed_by": 2, "result": [label("realism", {"rating": 1})]},
-        {"completed_by": 3, "was_cancelled": True, "result": [label("realism", {"rating": 1})]},
-    ]
-    task = {"id": 1, "data": {"model": "a", "sample": "one", "trial": 1, "image": "s3://x"}, "annotations": annotations}
-    found = bring_in(scene, tmp_path, json.dumps([task]))
-    assert (found.new, found.raters) == (4, ("Label Studio 2", "Label Studio ada@example.com"))
-    assert scene.one("SELECT stars FROM bench.ratings_current WHERE criterion = 'adaptability'")["stars"] == 0
-
-
-def test_label_studios_short_json_is_read(scene: Scene, tmp_path: Path) -> None:
-    task = {"id": 1, "model": "b", "sample": "two", "trial": 2, "realism": 2, "preservation": "4", "annotator": 1}
-    assert bring_in(scene, tmp_path, json.dumps([task])).new == 2
-
-
-@pytest.mark.parametrize("key", ["\x1b[2J\x1b]0;owned\x07", "x" * 5000, {"a": ["\x1b[2J"]}, "\u202e1"])
-def test_what_a_task_is_called_does_not_steer_the_terminal(scene: Scene, tmp_path: Path, key: object) -> None:
-    result = [{"from_name": "realism", "value": {"number": 9}}, {"from_name": ["x"], "value": {"number": 1}}]
-    task = {"id": key, "data": {"model": "a", "sample": "one", "trial": 1}, "annotations": [{"result": result}]}
-    with pytest.raises(InvalidRequest) as caught:
-        bring_in(scene, tmp_path, json.dumps([task]), rater="x")
-    assert caught.value.message.isprintable() and len(caught.value.message) < 300
-
-
 def test_a_long_name_is_not_repeated_in_a_message(scene: Scene, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="model has 100,000 characters") as caught:
         bring_in(scene, tmp_path, HEADER + "a" * 100_000 + ",one,1,realism,3,x\n")
@@ -278,6 +260,11 @@ WRONG_FILES: dict[str | bytes, str] = {
     "": "no column model",
     HEADER: "no ratings in it",
     "a;b\n1;2\n": "no column model, sample, criterion, stars",
+    '{"ratings": [{"model": "a"}]}': "is one JSON object, and no ratings. Read are tables (CSV) whose first line names",
+    '{\n  "tasks": []\n}\n': "is one JSON object, and no ratings",
+    '{"model": "a"}\n{"model"\n': "stars.csv, line 2: not JSON",
+    '[{"Realism": 3, "id": 1, "model": "a"}]': "Its labels are Realism; those that are read are called realism, adapt",
+    '[{"model": "a"}]': "no ratings in it. Read are tables",
     HEADER.replace("trial", "stars"): "names a column twice",
     b"\xff\xfe\x00": "not UTF-8",
     "model\x00,": "NUL",
@@ -287,7 +274,7 @@ WRONG_FILES: dict[str | bytes, str] = {
     '[{"annotations": 3, "data": {}}]': "no data or no list",
     '[{"annotations": [3], "data": {}}]': "annotation that is not an object",
     '[{"a": NaN}]': "NaN is not a number",
-    '{"a": 1}\n[2]\n': "line 2 is not a JSON object",
+    '{"a": 1}\n[2]\n': "stars.csv, line 2 is not a JSON object",
     '{"model": {"a": 1}, "sample": "one", "criterion": "realism", "stars": 1}': "model must be a text",
     '{"model": "a", "sample": "one", "criterion": "realism", "stars": true}': "stars is 'True'",
     '{"model": "\\ud800", "sample": "one", "criterion": "realism", "stars": 1}': "model must be one line",
@@ -318,7 +305,7 @@ def test_many_wrong_rows_are_counted_and_a_few_named(scene: Scene, tmp_path: Pat
 def test_a_file_that_is_not_there_or_a_folder_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "nix.csv", tmp_path):
         with pytest.raises(InputNotFound, match="is not a file"):
-            read_rows(path)
+            read_stars(path)
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
@@ -326,7 +313,7 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     with file.open("wb") as out:
         out.truncate(65 << 20)
     with pytest.raises(InvalidRequest, match="more than 64 MB"):
-        read_rows(file)
+        read_stars(file)
 
 
 def test_two_rows_with_one_id_are_refused(scene: Scene, tmp_path: Path) -> None:

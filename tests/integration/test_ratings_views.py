@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bench_scene import Scene
 from factories import give_stars, make_rating_session
-from inpaint_benchmark.ratings.published import import_published_stars
+from inpaint_benchmark.ratings.published import Entered, import_published_stars
 from inpaint_benchmark.ratings.scores import Undefined
 from inpaint_benchmark.ratings.statistics_agreement import Alpha
 from inpaint_benchmark.ratings.summary import summarise
@@ -254,8 +254,8 @@ def test_what_nobody_has_rated_is_listed(scene: Scene) -> None:
 def test_published_stars_stand_apart_and_are_marked(scene: Scene) -> None:
     scene.run("review", scene.dataset("one", name="other"), ["flux-1-fill-dev", "a"])
     run = find_run(scene.connection, "review")
-    assert import_published_stars(scene.connection, "review", run) == 5
-    assert import_published_stars(scene.connection, "review", run) == 0
+    assert import_published_stars(scene.connection, "review", run) == Entered(new=5, there=0)
+    assert import_published_stars(scene.connection, "review", run) == Entered(new=0, there=5)
     rows = scene.ask("SELECT * FROM bench.ratings_current WHERE run = 'review'")
     assert {(row["kind"], row["imported"], row["rater"], row["sample"]) for row in rows} == {
         ("model", True, "published review", None)

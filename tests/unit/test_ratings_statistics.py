@@ -58,7 +58,7 @@ def test_raters_who_agree_have_one_and_who_contradict_each_other_less_than_nothi
     [
         ([], "nothing was rated twice"),
         ([[1], [2]], "nothing was rated twice"),
-        ([[3, 3], [3, 3]], "all stars are the same"),
+        ([[3, 3], [3, 3], [1]], "all stars of what was rated twice are the same"),
     ],
 )
 def test_alpha_without_variance_is_no_number(units: list[list[float]], reason: str) -> None:

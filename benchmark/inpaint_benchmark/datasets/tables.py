@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from inpaint_core.errors import InvalidRequest
+from inpaint_core.tables import delimiter
 
 from inpaint_benchmark.datasets.files import read_text
 
@@ -41,11 +42,9 @@ def read_table(path: Path, needed: Iterable[str], allowed: Iterable[str] | None 
     the column, and `InputNotFound`.
     """
     text = read_text(path)
-    header = text.split("\n", 1)[0]
-    # Spreadsheets of half the world write semicolons.
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in header and "," not in header else ","
     # Translated, since one file may have the line ends of two systems, and csv takes a lone CR for damage.
-    lines = csv.reader(io.StringIO(text, newline=None), delimiter=delimiter, strict=True)
+    separator = delimiter(text.split("\n", 1)[0], path.suffix)
+    lines = csv.reader(io.StringIO(text, newline=None), delimiter=separator, strict=True)
     try:
         columns = [name.strip() for name in next(lines, [])]
         _check_columns(path, columns, list(needed), None if allowed is None else list(allowed))

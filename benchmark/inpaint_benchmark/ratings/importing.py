@@ -14,6 +14,7 @@ from inpaint_core.errors import InvalidRequest
 from inpaint_db.raters import imported_rater
 from inpaint_db.rating_imports import GivenStars, KnownRating, import_stars, known_ratings
 from inpaint_db.rating_plans import Subject
+from inpaint_db.rating_subjects import unprompted_samples
 from inpaint_db.ratings import CRITERIA
 from inpaint_db.run_queries import RunRow, TrialRow, find_run, list_trials
 from sqlalchemy import Connection
@@ -32,11 +33,14 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came of a file. `checks`: rows that were hidden checks where they were given, and say nothing of models."""
+    """What came of a file. `checks`: rows that were hidden checks where they were given, and say nothing of models;
+    `unprompted`: rows about adaptability where nothing was prompted, which is not asked.
+    """
 
     new: int
     there: int
     checks: int
+    unprompted: int
     raters: tuple[str, ...]
 
 
@@ -46,6 +50,7 @@ class _Runs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._found: dict[str, tuple[RunRow, dict[tuple[str, str], list[TrialRow]]]] = {}
+        self._unprompted: dict[UUID, set[UUID]] = {}
 
     def of(self, name: str) -> tuple[RunRow, dict[tuple[str, str], list[TrialRow]]]:
         """A run, and its finished trials by model and sample."""
@@ -57,6 +62,14 @@ class _Runs:
                     trials.setdefault((trial.model, trial.sample), []).append(trial)
             self._found[name] = run, trials
         return self._found[name]
+
+    def unasked(self, run_id: UUID, given: GivenStars) -> bool:
+        """Whether a prompt is said to be met, or not, that there was not."""
+        if given.criterion != "adaptability" or given.subject.sample_id is None:
+            return False
+        if run_id not in self._unprompted:
+            self._unprompted[run_id] = unprompted_samples(self._connection, run_id)
+        return given.subject.sample_id in self._unprompted[run_id]
 
 
 def import_rows(
@@ -70,7 +83,7 @@ def import_rows(
     """
     runs, wrong = _Runs(connection), list[str]()
     taken: dict[tuple[str, UUID], list[GivenStars]] = {}
-    known, checks = _known(connection, rows), 0
+    known, checks, unprompted = _known(connection, rows), 0, 0
     for where, row in rows:
         try:
             rating_id = _rating_id(row)
@@ -81,6 +94,9 @@ def import_rows(
                 checks += 1
                 continue
             run_id, given = _given(row, runs, run, rating_id)
+            if runs.unasked(run_id, given):
+                unprompted += 1
+                continue
             taken.setdefault((_rater(row, rater), run_id), []).append(given)
         except InvalidRequest as error:
             wrong.append(f"{where}: {error.message}")
@@ -95,7 +111,8 @@ def import_rows(
         import_stars(connection, imported_rater(connection, who), run_id, given, name=name, via="import")
         for (who, run_id), given in taken.items()
     )
-    return Imported(new, len(rows) - checks - new, checks, tuple(sorted({who for who, _ in taken})))
+    there = len(rows) - checks - unprompted - new
+    return Imported(new, there, checks, unprompted, tuple(sorted({who for who, _ in taken})))
 
 
 def _known(connection: Connection, rows: Sequence[Row]) -> dict[UUID, KnownRating]:

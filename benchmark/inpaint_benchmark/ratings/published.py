@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from inpaint_core.errors import InvalidRequest
 from inpaint_db.raters import PUBLISHED_REVIEW, imported_rater
 from inpaint_db.rating_imports import GivenStars, import_stars
@@ -14,8 +16,16 @@ from inpaint_benchmark.published import ensure_published
 from inpaint_benchmark.published.publication import read_publication
 
 
-def import_published_stars(connection: Connection, source: str, run: RunRow | None) -> int:
-    """Enter what a publication says of the models of a run, or of all its models; how many stars were new.
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """How many stars of a publication are new, and how many were there already."""
+
+    new: int
+    there: int
+
+
+def import_published_stars(connection: Connection, source: str, run: RunRow | None) -> Entered:
+    """Enter what a publication says of the models of a run, or of all its models.
 
     `InvalidRequest` if there is no such publication, or it knows no model of the run.
     """
@@ -29,7 +39,8 @@ def import_published_stars(connection: Connection, source: str, run: RunRow | No
     ]
     if not given:
         of = f" the models of {run.name!r}" if run else " any model here"
-        raise InvalidRequest(f"{publication.title} gives no stars to{of}.", field="run")
+        raise InvalidRequest(f"{publication.title!r} gives no stars to{of}.", field="run")
     name = PUBLISHED_REVIEW if source == "review" else f"published {source}"
     rater = imported_rater(connection, name, note=publication.title)
-    return import_stars(connection, rater, run.id if run else None, given, name=name, via=f"published {source}")
+    new = import_stars(connection, rater, run.id if run else None, given, name=name, via=f"published {source}")
+    return Entered(new, len(given) - new)

@@ -99,7 +99,7 @@ def _alpha(table: np.ndarray, values: np.ndarray, level: Level) -> float | Undef
     distance = _distance(values, marginals, level)
     expected = (np.outer(marginals, marginals) * distance).sum() / (total - 1)
     if expected == 0:
-        return Undefined("all stars are the same")
+        return Undefined("all stars of what was rated twice are the same")
     return float(1 - (table * distance).sum() / expected)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inpaint_core.errors import InputNotFound, InvalidRequest
+from inpaint_core.tables import delimiter
 
 #: What counts as a picture in a folder.
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif", ".hif"})
@@ -56,10 +57,8 @@ def _text(path: Path) -> str:
 
 
 def _read_csv(path: Path, text: str) -> Iterator[Record]:
-    header = text.split("\n", 1)[0]
-    # Spreadsheets of half the world write semicolons.
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in header and "," not in header else ","
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    separator = delimiter(text.split("\n", 1)[0], path.suffix)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         names = [name.strip() for name in next(lines, [])]
         if "source" not in names:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inpaint_fleet.cli import console, options, wording
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inpaint_core.settings import Settings
-    from inpaint_db.rating_sessions import SessionRow
+    from inpaint_db.raters import RaterRow
 
 RaterName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the rater; views show it.")]
+#: A link that ends sooner is told with the time of day.
+_SOON = timedelta(days=2)
 
 
 def link(
@@ -30,11 +34,13 @@ def link(
         str | None,
         typer.Option(metavar="TEXT", help="What the rater sees as the session's name. Default: its date alone."),
     ] = None,
-    days: Annotated[float, typer.Option(help="For how many days the link is valid.")] = 30,
+    days: Annotated[float, typer.Option(help="For how many days the link is valid: 1/24 (0.042) to 3650.")] = 30,
     limit: Annotated[
         int | None,
         typer.Option(
-            min=1, help="At most so many pictures, of samples that are drawn whole. Default: all, and 100 of jobs."
+            min=1,
+            help="At most so many pictures. Samples are drawn whole, at least one; sets of trials and checks come on "
+            "top. Default: all, and 100 of jobs.",
         ),
     ] = None,
     checks: Annotated[
@@ -49,88 +55,70 @@ def link(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Repeats an order exactly. Chosen at random if absent.")
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="A second session for somebody who has finished one about the same.")
+    ] = False,
     note: Annotated[str, typer.Option(help="Who it is, for whoever reads it later.")] = "",
     as_json: options.Json = False,
 ) -> None:
     """Make a personal link for somebody who rates; with --run, --campaign or --model a session in which to do so.
 
     Whoever has the link is that rater, so send it to nobody else. It is shown this once; asking again makes a new one,
-    and ends the old. An unfinished session about the same goes on.
+    and ends the old. An unfinished session about the same goes on; after a finished one a second needs --again.
 
     Example: inpaint ratings link "Ada" --run latest
     """
-    from dataclasses import replace
-
-    from inpaint_core.errors import InvalidRequest
     from inpaint_core.settings import load_settings
-    from inpaint_db.raters import make_rater
-    from inpaint_db.rating_sessions import CHECK_SHARE, MIN_DWELL_S, list_sessions, make_session
-    from inpaint_db.rating_subjects import JobQuery
-    from inpaint_db.run_queries import find_run
+    from inpaint_db.raters import list_raters, make_rater
     from inpaint_db.session import Database
 
-    from inpaint_fleet.cli.blindness import refuse_telling
+    from inpaint_fleet.cli.ratings_session import Wanted, find_or_make, told
 
-    if run is not None and (campaign is not None or model is not None):
-        raise InvalidRequest(
-            "A session is about a run (--run) or about jobs (--campaign, --model), not both.", field="run"
-        )
-    query = None
-    if campaign is not None or model is not None:
-        query = JobQuery(campaign=campaign, model=model)
-        query = query if limit is None else replace(query, limit=limit)
+    wanted = Wanted(run, campaign, model, name, limit, checks, min_dwell, seed, again)
+    wanted.refuse_contradictions()
     settings = load_settings()
     with Database(settings) as database, database.begin() as connection:
+        before = list_raters(connection)
         rater, token = make_rater(connection, rater_name, days=days, note=note)
-        session = None
-        if run is not None or query is not None:
-            found = find_run(connection, run) if run is not None else None
-            if name is not None:
-                refuse_telling(name, settings, found.models if found else [])
-            about = (found.id if found else None, query.as_json() if query else None)
-            going_on = [
-                s for s in list_sessions(connection, rater.id) if (s.run_id, s.query) == about and not s.finished_at
-            ]
-            if going_on:
-                session = going_on[0]
-                asked = {"name": name, "check_share": checks, "min_dwell_s": min_dwell, "seed": seed}
-                _refuse_other(session, {key: value for key, value in asked.items() if value is not None})
-                if limit is not None and run is not None:
-                    console.note(f"--limit is not looked at: a session of {session.items} items goes on")
-            else:
-                session = make_session(
-                    connection, rater.id, name or f"Session of {datetime.now(UTC):%-d %B %Y}",
-                    run_id=about[0], query=query, seed=seed, check_share=CHECK_SHARE if checks is None else checks,
-                    min_dwell_s=MIN_DWELL_S if min_dwell is None else min_dwell, limit=limit,
-                )  # fmt: skip
+        session, contents = find_or_make(connection, settings, rater, wanted) if wanted.is_any else (None, None)
     address = f"{_base(settings)}/enter/{token}"
+    _tell_like(rater, before)
     if as_json:
-        console.document({"rater": rater, "session": session, "link": address})
+        console.document({"rater": rater, "session": session, "contents": contents, "link": address})
         return
-    if session is not None:
-        left = wording.plural(session.items - session.done, "item")
+    if session is not None and contents is not None:
         # Here the run is named: it is the operator who reads this.
-        of = f", about {session.run}" if session.run else ""
-        console.tell(f"{rater.name}: {left} to rate of {session.name}{of}")
-    console.tell(f"valid until {rater.token_expires_at:%Y-%m-%d}; `inpaint web` serves it; older links of theirs ended")
+        console.tell(f"{rater.name}: {told(session, contents)}")
+    ended = "; the older link of theirs ended" if any(r.id == rater.id and _opens(r) for r in before) else ""
+    console.tell(f"valid until {_until(rater)}; `inpaint web` serves it{ended}")
     console.say(address)
 
 
-_OPTIONS = {"name": "--name", "check_share": "--checks", "min_dwell_s": "--min-dwell", "seed": "--seed"}
+def _opens(rater: RaterRow) -> bool:
+    """Whether a rater has a link that works."""
+    return (
+        rater.token_expires_at is not None and rater.token_expires_at > datetime.now(UTC) and rater.revoked_at is None
+    )
 
 
-def _refuse_other(session: SessionRow, asked: dict[str, Any]) -> None:
-    """A session is never changed: whoever asks for another than the one that goes on has to know."""
-    from inpaint_core.errors import InvalidRequest
+def _until(rater: RaterRow) -> str:
+    until = rater.token_expires_at
+    if until is not None and until - datetime.now(UTC) > _SOON:
+        return f"{until:%Y-%m-%d}"
+    return wording.moment(until)
 
-    for key, value in asked.items():
-        there = getattr(session, key)
-        if there != value:
-            raise InvalidRequest(
-                f"{session.rater} has an unfinished session about this, whose {_OPTIONS[key]} is {there}, not {value}. "
-                f"Leave {_OPTIONS[key]} out to go on with it, or let it be finished first. Nothing was changed.",
-                field=key,
-            )
+
+def _tell_like(rater: RaterRow, before: Sequence[RaterRow]) -> None:
+    """Two names that differ by case or spaces are often one person, who would count as two."""
+    if any(there.id == rater.id for there in before):
+        return
+    like = [there.name for there in before if _bare(there.name) == _bare(rater.name)]
+    if like:
+        console.note(f"there is {' and '.join(map(repr, like))} too: {rater.name!r} is somebody else, with other stars")
+
+
+def _bare(name: str) -> str:
+    return "".join(name.split()).casefold()
 
 
 def _base(settings: Settings) -> str:
