@@ -58,6 +58,10 @@ pipelines: $(VENV)/.developer  ## Every model with tiny weights, on the CPU
 	@echo "==> pipeline tests"
 	@$(PYTEST) tests/pipelines $(PYTEST_ARGS)
 
+thorough: $(VENV)/.developer  ## Compiling and canceling in more models than `make test` has time for
+	@echo "==> more pipeline tests"
+	@$(PYTEST) -m thorough tests/pipelines $(PYTEST_ARGS)
+
 integration: $(VENV)/.developer  ## Tests on a real Redis, Postgres and S3, which they start
 	@echo "==> integration tests"
 	@$(PYTEST) tests/integration $(PYTEST_ARGS)

@@ -49,6 +49,8 @@ BLOCKS: dict[str, dict[str, int]] = {
 #: Words that can be computed with here: kernels of attention other than torch's own are the GPU's.
 HERE = ("compile", "compile-whole", "fuse-qkv", "channels-last", "attention=native")
 OFFERED = [(name, word) for name in WRITERS for word in HERE if word in small_card(name).accelerations]
+#: Those in which something is compiled in every run of the tests: a U-Net, and a transformer. It takes long.
+COMPILED = (SD2, "flux-1-fill-dev")
 FUSED = [name for name, word in OFFERED if word == "fuse-qkv"]
 
 
@@ -84,7 +86,13 @@ def quick(pipeline: DiffusersPipeline, **changes: Any) -> Any:
     return replace(edit, parameters=pipeline.card.resolve(known), **changes)
 
 
-@pytest.mark.parametrize(("name", "word"), OFFERED)
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        pytest.param(*each, marks=() if "compile" not in each[1] or each[0] in COMPILED else pytest.mark.thorough)
+        for each in OFFERED
+    ],
+)
 def test_one_call_computes_the_same(name: str, word: str, root: Path) -> None:
     plain, quicker = load_small(name, root), load_small(name, root, word)
     with first_call(denoiser(plain)) as calls:
@@ -104,7 +112,9 @@ def _halved(one: torch.Tensor) -> torch.Tensor:
     return one.to(torch.bfloat16) if one.is_floating_point() and one.ndim > 1 else one
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in COMPILED else pytest.mark.thorough) for name in WRITERS]
+)
 def test_a_whole_edit_is_nearly_the_same_and_the_same_again(name: str, root: Path) -> None:
     able = small_card(name).accelerations
     words = ",".join(word for word in ("fuse-qkv", "channels-last", "attention=native") if word in able)

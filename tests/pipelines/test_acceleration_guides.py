@@ -60,7 +60,9 @@ def edits(pipeline: DiffusersPipeline) -> dict[str, Edit]:
     }
 
 
-@pytest.mark.parametrize("words", ["fuse-qkv,channels-last", "fuse-qkv,compile", "compile-whole"])
+@pytest.mark.parametrize(
+    "words", ["fuse-qkv,channels-last", "fuse-qkv,compile", pytest.param("compile-whole", marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("name", WRITERS)
 def test_guides_do_what_they_do_to_a_plain_model(name: str, words: str, tmp_path: Path) -> None:
     for write in WRITERS[name]:

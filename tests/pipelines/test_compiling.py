@@ -98,7 +98,14 @@ def test_a_stream_of_jobs_compiles_once_for_each_shape_of_tokens(tmp_path: Path)
     assert not torch._dynamo.utils.counters["graph_break"]
 
 
-@pytest.mark.parametrize("name", ["qwen-image-inpainting", "z-image-turbo-inpainting", "flux-2-klein-4b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("qwen-image-inpainting", marks=pytest.mark.thorough),
+        pytest.param("z-image-turbo-inpainting", marks=pytest.mark.thorough),
+        "flux-2-klein-4b",
+    ],
+)
 def test_where_token_counts_vary_the_first_job_compiles_for_all(name: str, tmp_path: Path) -> None:
     WRITERS[name](tmp_path)
     pipeline = load_small(name, tmp_path, "compile")

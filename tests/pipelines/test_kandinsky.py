@@ -56,7 +56,7 @@ class TestKandinsky(NegativePromptContract):
         try:
             paint(pipeline, edit)
             assert not read
-            pipeline._forget_prompts()
+            pipeline._give_up()
             paint(pipeline, edit)
             assert read
         finally:

@@ -119,7 +119,7 @@ def _stopped(pipeline: DiffusersPipeline, edit: Edit, step: int, error: BaseExce
     pipeline.run(edit, stop)
 
 
-@pytest.mark.parametrize("step", [0, 1, 2, 3])
+@pytest.mark.parametrize("step", [0, pytest.param(1, marks=pytest.mark.thorough), 2, 3])
 def test_canceled_between_two_steps_it_leaves_no_trace(
     model: Model, pipeline: DiffusersPipeline, clean: dict[Tier, Pixels], step: int
 ) -> None:

@@ -30,10 +30,10 @@ pytestmark = [
     [
         ("fill", "compile"),
         ("fill", "compile-whole"),
-        ("sd3-both", "compile"),
-        ("qwen-both", "compile"),
         ("sd2", "compile"),
-        ("kandinsky", "compile-whole"),
+        pytest.param("sd3-both", "compile", marks=pytest.mark.thorough),
+        pytest.param("qwen-both", "compile", marks=pytest.mark.thorough),
+        pytest.param("kandinsky", "compile-whole", marks=pytest.mark.thorough),
     ],
 )
 def test_tiers_take_turns_without_compiling_anew(

@@ -91,7 +91,7 @@ def test_where_nothing_was_left_out_it_is_the_exact_picture(model: Model, pipeli
     assert np.array_equal(painted, paint(pipeline, exact))
 
 
-@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.thorough), 3])
 def test_canceled_it_leaves_no_trace(model: Model, pipeline: DiffusersPipeline, step: int) -> None:
     plain = edit_of(model, pipeline)
     edits = [edit for exact in (plain, guided(pipeline, plain, 0.8, 0.8)) for edit in _tiers(exact)]
