@@ -13,8 +13,8 @@ SELECT t.run_id, r.name AS run, t.model, t.sample_id, s.name AS sample, 'output'
   JOIN run r ON r.id = t.run_id
   JOIN sample s ON s.id = t.sample_id
  WHERE NOT EXISTS (SELECT FROM rating_item i JOIN current_rating c ON c.item_id = i.id
-                    WHERE i.run_id = t.run_id AND i.kind = 'output' AND i.purpose = 'real'
-                      AND i.trial_ids[1] = ANY(t.ids))
+                    WHERE i.run_id = t.run_id AND i.kind = 'output' AND i.purpose = 'real' AND i.model = t.model
+                      AND i.sample_id = t.sample_id AND i.trial_ids[1] = ANY(t.ids))
 UNION ALL
 SELECT t.run_id, r.name, t.model, t.sample_id, s.name, 'trials', NULL, NULL
   FROM (SELECT t.run_id, t.model, t.sample_id
