@@ -34,7 +34,7 @@ def link(
         str | None,
         typer.Option(metavar="TEXT", help="What the rater sees as the session's name. Default: its date alone."),
     ] = None,
-    days: Annotated[float, typer.Option(help="For how many days the link is valid: 1/24 (0.042) to 3650.")] = 30,
+    days: Annotated[float, typer.Option(help="For how many days the link is valid: 0.042 (an hour) to 3650.")] = 30,
     limit: Annotated[
         int | None,
         typer.Option(
