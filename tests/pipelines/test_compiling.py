@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -19,12 +21,19 @@ from contract import PipelineContract, make_pixels, make_region, paint, small_ca
 from inpaint_core.edit import Box, Detail, EditOptions
 from inpaint_core.errors import SettingsInvalid
 from inpaint_core.settings import load_settings
+from inpaint_db.claims import Claimed
+from inpaint_worker.attempt import Attempt
 from inpaint_worker.geometry.buckets import shapes
 from inpaint_worker.geometry.fit import plan_windows
 from inpaint_worker.geometry.region import cut
 from inpaint_worker.geometry.region import make_region as edit_region
+from inpaint_worker.pipelines import Edit, build_pipeline
 from inpaint_worker.pipelines import acceleration_compiling as compiling
 from inpaint_worker.pipelines.diffusers import DiffusersPipeline
+from inpaint_worker.resident import Resident
+
+#: Nothing here takes as long.
+LONG_S = 240
 
 pytestmark = [
     # Torch's compiler, on being imported; diffusers, of its own use of itself.
@@ -52,17 +61,17 @@ def graphs() -> int:
 
 
 def in_shape(pipeline: DiffusersPipeline, width: int, height: int, **changes: Any) -> None:
+    paint(pipeline, edit_in_shape(pipeline, width, height, **changes))
+
+
+def edit_in_shape(pipeline: DiffusersPipeline, width: int, height: int, **changes: Any) -> Edit:
     steps = {key: value for key, value in {"steps": 2, "prompt_tokens": 64}.items() if key in pipeline.card.parameters}
-    edit = PipelineContract().edit(pipeline)
-    paint(
-        pipeline,
-        replace(
-            edit,
-            image=make_pixels(width, height),
-            region=make_region(width, height),
-            parameters=pipeline.card.resolve(steps),
-            **changes,
-        ),
+    return replace(
+        PipelineContract().edit(pipeline),
+        image=make_pixels(width, height),
+        region=make_region(width, height),
+        parameters=pipeline.card.resolve(steps),
+        **changes,
     )
 
 
@@ -96,6 +105,44 @@ def test_a_stream_of_jobs_compiles_once_for_each_shape_of_tokens(tmp_path: Path)
         in_shape(pipeline, *shape, prompt="something else")
     assert graphs() == made
     assert not torch._dynamo.utils.counters["graph_break"]
+
+
+def an_attempt() -> Attempt:
+    return Attempt(
+        Claimed(
+            job_id=uuid4(), number=1, model=SD2, source_uri="s3://bucket/a", source_sha256=None,
+            mask_uri="s3://bucket/b", mask_sha256=None, prompt="", negative_prompt="", seed=1, parameters={},
+            deadline=None, queue_wait_s=0.0, failures=0, max_attempts=3,
+        )
+    )  # fmt: skip
+
+
+def test_a_worker_compiles_for_as_many_shapes_whichever_of_its_threads_has_the_job(tmp_path: Path) -> None:
+    WRITERS[SD2](tmp_path)
+    # More than torch's own limit, each with another count of tokens.
+    stream = [(64, 64 * count) for count in range(1, 12)]
+    made = {}
+    for who in ("one thread", "a worker"):
+        torch.compiler.reset()
+        torch._dynamo.utils.counters.clear()
+        settings = load_settings(device="cpu", weights_dir=tmp_path, accelerate="compile")
+        pipeline = build_pipeline(small_card(SD2), settings)
+        assert isinstance(pipeline, DiffusersPipeline)
+        resident = Resident(pipeline)
+        if who == "one thread":
+            pipeline.load()
+            pipeline.warm()
+        else:
+            resident.load()
+        for shape in stream:
+            edit = edit_in_shape(pipeline, *shape)
+            if who == "one thread":
+                paint(pipeline, edit)
+                continue
+            with ThreadPoolExecutor(1) as pool:  # as the threads of Celery's pool: none has loaded the model
+                pool.submit(resident.run, an_attempt(), edit).result(LONG_S)
+        made[who] = graphs()
+    assert made["a worker"] == made["one thread"] >= len(stream)
 
 
 @pytest.mark.parametrize(
@@ -198,8 +245,6 @@ def test_a_folder_for_it_is_made_for_its_owner_alone(tmp_path: Path, monkeypatch
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     settings = load_settings(device="cpu", accelerate="compile", compile_cache=tmp_path / "file" / "in-it")
-    from inpaint_worker.pipelines import build_pipeline
-
     with pytest.raises(SettingsInvalid, match=r"INPAINT_COMPILE_CACHE is .*in-it, and nothing can be written there \("):
         build_pipeline(small_card(SD2), settings).load()  # there are no weights either
 

@@ -13,6 +13,7 @@ from inpaint_core.log import get_logger
 from inpaint_worker import memory
 from inpaint_worker.arrays import Pixels
 from inpaint_worker.attempt import Attempt
+from inpaint_worker.device_thread import DeviceThread
 from inpaint_worker.pipelines import Edit, Pipeline, StepCallback
 from inpaint_worker.pipelines.base import work_of
 
@@ -22,16 +23,21 @@ log = get_logger("inpaint.worker")
 
 
 class Resident:
-    """One pipeline, loaded once, used by one thread at a time."""
+    """One pipeline, loaded once and run by one thread, for one job at a time."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, device: DeviceThread | None = None) -> None:
+        """`device`: the thread that the pipeline lives on; None: one of its own."""
         self.pipeline = pipeline
+        self.device = device or DeviceThread()
         self._turn = threading.Lock()
         #: What no job has done yet on it: the first run, and the first with each kind of guide, whose weights it reads.
         self._fresh = {"plain", "reference", "control"}
 
     def load(self) -> None:
-        """Load and warm the pipeline."""
+        """Load and warm the pipeline. A signal ends the wait for it, and not the loading (`device.busy`)."""
+        self.device.call(self._load)
+
+    def _load(self) -> None:
         started = time.monotonic()
         self.pipeline.load()
         loaded = time.monotonic()
@@ -49,7 +55,7 @@ class Resident:
             attempt.report.first_after_load |= bool(uses & self._fresh)
             self._fresh.discard("plain")
             with attempt.phase("inference"), self._on_device(attempt):
-                painted = self.pipeline.run(edit, on_step or attempt.step)
+                painted = self.device.call(lambda: self.pipeline.run(edit, on_step or attempt.step))
             if (work := work_of(self.pipeline)) is not None:
                 attempt.note_work(work.described())
             self._fresh -= uses

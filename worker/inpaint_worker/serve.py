@@ -34,6 +34,7 @@ from inpaint_db.session import Database
 
 from inpaint_worker.app import make_consumer, make_worker_app
 from inpaint_worker.attempt import Attempt
+from inpaint_worker.device_thread import DeviceThread
 from inpaint_worker.drain import Drain
 from inpaint_worker.environment import describe_environment, package_version
 from inpaint_worker.health import HealthServer
@@ -71,8 +72,10 @@ def require_tier(settings: Settings, card: ModelCard) -> None:
         )
 
 
-def run_worker(settings: Settings, card: ModelCard, pipeline: Pipeline, store: ObjectStore) -> int:
-    """Serve `card` with `pipeline`; see `serve`."""
+def run_worker(
+    settings: Settings, card: ModelCard, pipeline: Pipeline, store: ObjectStore, device: DeviceThread | None = None
+) -> int:
+    """Serve `card` with `pipeline`; see `serve`. `device`: who runs the pipeline afterwards does so on this thread."""
     settings.need("Redis")
     require_tier(settings, card)
     signal.signal(signal.SIGTERM, _leave)  # until Celery takes the signals over: stop while loading
@@ -93,7 +96,7 @@ def run_worker(settings: Settings, card: ModelCard, pipeline: Pipeline, store: O
         )
         watchdog = Watchdog(settings, heartbeat, on_hang=lambda attempt: _hung(settings, database, heartbeat, attempt))
         drain = Drain(settings, database, heartbeat)
-        resident = Resident(pipeline)
+        resident = Resident(pipeline, device)
         health = None
         if settings.health_port:
             health = HealthServer(
@@ -118,6 +121,9 @@ def run_worker(settings: Settings, card: ModelCard, pipeline: Pipeline, store: O
                 health.close()
             _say_stopped(database, worker.id)
             log.info("worker_stopped")
+            if heartbeat.state is WorkerState.LOADING and resident.device.busy:
+                # Told to stop. The interpreter would end that thread amid a call of torch, which aborts the process.
+                os._exit(0)
 
 
 def _consume(settings: Settings, card: ModelCard, database: Database, runner: JobRunner, drain: Drain) -> int:

@@ -85,8 +85,17 @@ def in_blocks(net: Any) -> Iterator[None]:
 
 
 def _compiled(forward: Callable[..., Any], varying: bool, **options: Any) -> Any:
-    torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = _MOST_GRAPHS
     return torch.compile(forward, dynamic=varying, backend=_BACKEND, **options)
+
+
+@contextlib.contextmanager
+def many_graphs() -> Iterator[None]:
+    """While this lasts, a network may have as many graphs as it sees shapes; torch's own limit is 8.
+
+    Torch keeps its settings by thread and context: what is set while a model is loaded may not hold when it is run.
+    """
+    with torch._dynamo.config.patch(recompile_limit=_MOST_GRAPHS, accumulated_recompile_limit=_MOST_GRAPHS):
+        yield
 
 
 def graphed(compiled: Callable[..., Any]) -> Callable[..., Any]:

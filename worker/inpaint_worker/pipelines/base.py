@@ -80,7 +80,7 @@ class Work:
 
 
 class Pipeline(Protocol):
-    """A model in memory. One thread calls it at a time."""
+    """A model in memory. One thread loads, warms and runs it."""
 
     card: ModelCard
 

@@ -22,7 +22,7 @@ from PIL import Image
 from inpaint_worker.arrays import Pixels
 from inpaint_worker.geometry.buckets import shapes
 from inpaint_worker.pipelines.acceleration import accelerate_pipeline
-from inpaint_worker.pipelines.acceleration_compiling import forget_graphs, keep_compiled
+from inpaint_worker.pipelines.acceleration_compiling import forget_graphs, keep_compiled, many_graphs
 from inpaint_worker.pipelines.acceleration_kernels import attending
 from inpaint_worker.pipelines.base import Edit, StepCallback, Work
 from inpaint_worker.pipelines.fp8 import quantise
@@ -41,7 +41,7 @@ log = get_logger("inpaint.worker")
 
 
 class DiffusersPipeline(ABC):
-    """One diffusers pipeline in memory, called by one thread at a time."""
+    """One diffusers pipeline in memory. Where it is compiled, the thread that loaded it has to run it."""
 
     #: How many tokens a step sees depends on more than the picture's shape: on the prompt, or on a reference image.
     varying: ClassVar[bool] = False
@@ -199,6 +199,7 @@ class DiffusersPipeline(ABC):
             gpu_errors(self.card, loading=not self._is_warm, on_full=self._give_up),
             Savers(self.pipe, edit.save_memory or self._tiles),
             attending(self._acceleration.attention),
+            many_graphs() if self._acceleration.compiling else contextlib.nullcontext(),
             torch.inference_mode(),
         ):
             total = self.steps(edit)
