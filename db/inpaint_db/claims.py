@@ -56,7 +56,7 @@ class Claimed:
     control_sha256: str | None = None
     control_type: str | None = None
     control_strength: float | None = None
-    #: What it runs in: as the job says, else as the attempt before, else as its worker is set.
+    #: What it runs in: as the job says, else as its worker is set.
     tier: str = Tier.EXACT.value
 
 
@@ -69,8 +69,7 @@ WITH claimed AS (
      WHERE id = :job_id AND model = :model AND status = 'queued' AND not_before <= now()
        AND failures < max_attempts AND cancel_requested_at IS NULL AND (deadline IS NULL OR deadline > now())
     RETURNING *, extract(epoch FROM now() - greatest(queued_at, not_before))::float8 AS queue_wait_s,
-              coalesce(tier, (SELECT a.tier FROM attempt a WHERE a.job_id = job.id AND a.number = job.attempt - 1),
-                       :tier) AS runs_in
+              coalesce(tier, :tier) AS runs_in
 ), opened AS (
     INSERT INTO attempt (job_id, number, worker_id, environment_id, queue_wait_s, seed, tier, phase)
     SELECT id, attempt, :worker_id, :environment_id, queue_wait_s, seed, runs_in, 'fetch' FROM claimed
@@ -95,7 +94,8 @@ def claim(
 ) -> Claimed | None:
     """Take a queued job of `model`; None if it is not there to be taken (running, finished, not yet due, canceled).
 
-    `tier` is what the worker is set to, for a job that names none; a retry keeps that of the attempt before.
+    `tier` is what the worker is set to, for a job that names none. What an attempt before ran in binds nobody: it may
+    be a tier that the model has no longer, and the job would wait for ever for what it has not asked for.
     """
     row = connection.execute(
         _CLAIM,

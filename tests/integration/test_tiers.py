@@ -21,6 +21,7 @@ from inpaint_core.tiers import Tier, TierUse
 from inpaint_db.claims import AttemptReport, finish, requeue
 from inpaint_db.dataset_queries import VersionRow
 from inpaint_db.measure_queries import TIER_FACTS
+from inpaint_db.presence import EnvironmentFacts, register_worker
 from inpaint_db.queries import get_job, retry_jobs
 from inpaint_db.run_queries import find_run
 from inpaint_db.session import Database
@@ -60,17 +61,21 @@ def test_the_requests_tier_goes_before_the_workers(connection: Connection) -> No
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
-def test_a_retry_keeps_the_tier_of_the_attempt_before(connection: Connection, by_hand: bool) -> None:
-    job_id, worker = make_job(connection), make_worker(connection)
+@pytest.mark.parametrize(("named", "then"), [(None, "exact"), ("fast", "fast")])
+def test_a_retry_keeps_the_tier_that_the_job_names_and_no_other(
+    connection: Connection, by_hand: bool, named: str | None, then: str
+) -> None:
+    job_id, worker = make_job(connection, tier=named), make_worker(connection)
     claimed = try_claim(connection, job_id, worker, tier="fast")
-    assert claimed is not None
+    assert claimed is not None and claimed.tier == "fast"
     if by_hand:
         assert finish(connection, claimed, JobStatus.FAILED, AttemptReport())
         assert retry_jobs(connection, [job_id]) == [job_id]
     else:
         assert requeue(connection, claimed, AttemptReport(), counts=True)
     again = try_claim(connection, job_id, worker, tier="exact")
-    assert again is not None and (again.number, again.tier) == (2, "fast")
+    assert again is not None and (again.number, again.tier) == (2, then)
+    assert [row(connection, "attempt", job_id=job_id, number=n)["tier"] for n in (1, 2)] == ["fast", then]
 
 
 @pytest.mark.parametrize("table", ["job", "attempt", "run"])
@@ -136,7 +141,23 @@ def test_a_worker_that_is_set_to_a_tier_runs_what_names_none_in_it(
     first.kill()
     start_slow()
     wait(slow_client, lost, relay)
-    assert [each[:2] for each in attempts(database, lost)] == [("lost", "fast"), ("succeeded", "fast")]
+    assert [each[:2] for each in attempts(database, lost)] == [("lost", "fast"), ("succeeded", "exact")]
+
+
+def test_a_job_that_names_no_tier_never_waits_for_one_that_its_model_has_lost(
+    start_slow: Callable[..., SlowWorker], slow_client: InpaintClient, database: Database
+) -> None:
+    # Handed back before it ran, by a worker set to a tier that the card of the next one lacks.
+    job_id = submit(slow_client, "a chair")
+    facts = EnvironmentFacts("cpu", "Test CPU", None, None, "3.11", "Linux", {})
+    with database.begin() as connection:
+        other = register_worker(connection, CARD, facts, host="other", pid=1, version="0")
+        claimed = try_claim(connection, job_id, other, model=CARD.name, tier="turbo")
+        assert claimed is not None and requeue(connection, claimed, AttemptReport(), counts=False)
+    assert Tier.TURBO not in CARD.tiers
+    start_slow()
+    wait(slow_client, job_id)
+    assert [each[:2] for each in attempts(database, job_id)] == [("released", "turbo"), ("succeeded", "exact")]
 
 
 def test_a_worker_is_not_started_in_a_tier_that_its_model_lacks(settings: Settings) -> None:

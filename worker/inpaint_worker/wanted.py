@@ -37,7 +37,7 @@ class Wanted:
     reference_strength: float | None
     control_type: ControlType | None
     control_strength: float
-    #: As the job says, else as the attempt before, else as this worker is set.
+    #: As the job says, else as this worker is set.
     tier: Tier
 
     @classmethod
