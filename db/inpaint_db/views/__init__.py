@@ -15,6 +15,7 @@ SCHEMA = "bench"
 VIEWS = (
     "device_price",
     "image_price",
+    "attempt_tier",
     "attempt_report",
     "attempt_cost",
     "job_cost",

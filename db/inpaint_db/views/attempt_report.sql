@@ -2,6 +2,9 @@
 -- history.
 CREATE VIEW attempt_report AS
 SELECT a.job_id, a.number, a.status, a.started_at, a.first_after_load, a.tier, a.queue_wait_s, a.gpu_wait_s, a.inference_s,
+       CASE WHEN a.tier = 'exact' THEN ''
+            ELSE nullif(concat_ws(', ', 'step_cache=' || (a.parameters->>'step_cache'),
+                                  'guidance_until=' || (a.parameters->>'guidance_until')), '') END AS tier_definition,
        a.peak_memory_bytes, a.peak_memory_kind, a.parameters, a.windows, e.device_kind, e.device_name, e.packages,
        per_image.usd_per_image, hourly.usd_per_hour,
        CASE
@@ -40,6 +43,7 @@ COMMENT ON COLUMN attempt_report.status IS 'running, succeeded, failed, canceled
 COMMENT ON COLUMN attempt_report.started_at IS 'When a worker took the job.';
 COMMENT ON COLUMN attempt_report.first_after_load IS 'True: the first job of a freshly loaded worker, or the first there with a reference or a control image, whose weights it read.';
 COMMENT ON COLUMN attempt_report.tier IS 'What it ran in: exact, or fast or turbo, which leave work out.';
+COMMENT ON COLUMN attempt_report.tier_definition IS 'What that tier left out, such as step_cache=0.08 or guidance_until=0.5, with a comma between several; empty: nothing, as in exact. NULL: not known, since it has not got so far.';
 COMMENT ON COLUMN attempt_report.queue_wait_s IS 'Seconds between entering the queue and the attempt.';
 COMMENT ON COLUMN attempt_report.gpu_wait_s IS 'Seconds it waited for the device, ready to run.';
 COMMENT ON COLUMN attempt_report.inference_s IS 'Seconds on the device: what is paid for.';

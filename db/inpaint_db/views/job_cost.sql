@@ -1,6 +1,7 @@
 -- What each job that succeeded cost, with the attempts before the one that did.
 CREATE VIEW job_cost AS
-SELECT j.id AS job_id, j.model, a.tier, j.outputs, j.finished_at, a.inference_s, a.device_kind, a.device_name,
+SELECT j.id AS job_id, j.model, a.tier, a.tier_definition, j.outputs, j.finished_at, a.inference_s, a.device_kind,
+       a.device_name,
        CASE WHEN a.usd_per_image IS NULL THEN a.usd_per_hour END AS usd_per_hour, a.usd_per_image,
        -- Few have more than one attempt.
        CASE WHEN j.attempt = 1 THEN a.cost_usd
@@ -17,6 +18,7 @@ COMMENT ON VIEW job_cost IS 'One row per job that succeeded: where it ran, and w
 COMMENT ON COLUMN job_cost.job_id IS 'The job.';
 COMMENT ON COLUMN job_cost.model IS 'Model card.';
 COMMENT ON COLUMN job_cost.tier IS 'What it ran in: exact, or fast or turbo, which leave work out.';
+COMMENT ON COLUMN job_cost.tier_definition IS 'What that tier left out when it ran, such as step_cache=0.08 or guidance_until=0.5, with a comma between several; empty: nothing, as in exact. NULL: not known.';
 COMMENT ON COLUMN job_cost.outputs IS 'Images that it made.';
 COMMENT ON COLUMN job_cost.finished_at IS 'When it ended.';
 COMMENT ON COLUMN job_cost.inference_s IS 'Seconds on the device, of the attempt that succeeded.';

@@ -2,8 +2,8 @@
 -- sample with more results than others counts no more.
 CREATE VIEW bench.leaderboard AS
 SELECT g.run_id, g.run, g.run_created_at, g.dataset, g.dataset_version, g.model, g.review_name, g.model_version,
-       g.tier, g.imported, g.trials, g.succeeded, g.failed, g.samples, g.warm_trials, g.warm_median_s, g.warm_mean_s,
-       g.warm_p95_s, g.cold_s, g.cost_per_1k_usd, g.cost_unknown_reason, g.peak_memory_gb, g.steps, g.painted_pixels,
+       g.tier, g.tier_definition, g.imported, g.trials, g.succeeded, g.failed, g.samples, g.warm_trials, g.warm_median_s,
+       g.warm_mean_s, g.warm_p95_s, g.cold_s, g.cost_per_1k_usd, g.cost_unknown_reason, g.peak_memory_gb, g.steps, g.painted_pixels,
        g.device, g.computed_share,
        (SELECT avg(s.value) FROM (
                SELECT avg(v.value) AS value FROM measure v
@@ -95,6 +95,7 @@ SELECT g.run_id, g.run, g.run_created_at, g.dataset, g.dataset_version, g.model,
   FROM (SELECT w.run_id, w.run, min(w.run_created_at) AS run_created_at, min(w.dataset) AS dataset,
                min(w.dataset_version) AS dataset_version, w.model, min(w.review_name) AS review_name,
                string_agg(DISTINCT w.model_version, ' | ') AS model_version, string_agg(DISTINCT w.tier, ' | ') AS tier,
+               string_agg(DISTINCT w.tier_definition, ' | ') AS tier_definition,
                bool_or(w.imported) AS imported,
                count(*) AS trials,
                count(*) FILTER (WHERE w.status = 'succeeded') AS succeeded,
@@ -137,6 +138,7 @@ COMMENT ON COLUMN bench.leaderboard.model IS 'Model card.';
 COMMENT ON COLUMN bench.leaderboard.review_name IS 'What the published review of nine models calls it; NULL: it is not one of them.';
 COMMENT ON COLUMN bench.leaderboard.model_version IS 'Commits of its weights and number format; several with | between them: the model was changed in the middle of the run.';
 COMMENT ON COLUMN bench.leaderboard.tier IS 'What the trials ran in, one for a run: exact, or fast or turbo, which leave work out.';
+COMMENT ON COLUMN bench.leaderboard.tier_definition IS 'What that tier left out, such as step_cache=0.08 or guidance_until=0.5, with a comma between what belongs together; several with | between them: it was changed in the middle of the run. Empty: nothing, as in exact. NULL: none has run, or imports did not tell.';
 COMMENT ON COLUMN bench.leaderboard.imported IS 'True: results, or some of them, were made elsewhere and read from files.';
 COMMENT ON COLUMN bench.leaderboard.trials IS 'Trials that were planned.';
 COMMENT ON COLUMN bench.leaderboard.succeeded IS 'Trials that have a result.';

@@ -1,6 +1,13 @@
 -- All stars that count, those of checks and of raters who failed some included: columns tell them apart.
 CREATE VIEW bench.ratings_current AS
 SELECT i.run_id, n.name AS run, i.model, CASE WHEN i.kind <> 'model' THEN coalesce(n.tier, a.tier) END AS tier,
+       CASE WHEN i.kind = 'model' THEN NULL WHEN coalesce(n.tier, a.tier) = 'exact' THEN ''
+            WHEN i.run_id IS NULL THEN a.tier_definition
+            ELSE (SELECT string_agg(DISTINCT d.tier_definition, ' | ')
+                    FROM trial e
+                    JOIN job f ON f.id = e.job_id
+                    JOIN attempt_tier d ON d.job_id = f.id AND d.number = f.attempt
+                   WHERE e.id = ANY(i.trial_ids)) END AS tier_definition,
        i.sample_id, m.name AS sample, t.number AS trial, i.trial_ids, i.job_id,
        i.kind, i.purpose, r.criterion, r.stars, p.id AS rater_id, p.name AS rater, p.kind = 'imported' AS imported,
        u.name AS rubric, u.version AS rubric_version, s.id AS session_id, s.name AS session,
@@ -29,7 +36,7 @@ SELECT i.run_id, n.name AS run, i.model, CASE WHEN i.kind <> 'model' THEN coales
   JOIN rubric u ON u.id = s.rubric_id
   LEFT JOIN run n ON n.id = i.run_id
   LEFT JOIN job j ON j.id = i.job_id AND i.run_id IS NULL
-  LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempt
+  LEFT JOIN attempt_tier a ON a.job_id = j.id AND a.number = j.attempt
   LEFT JOIN sample m ON m.id = i.sample_id
   LEFT JOIN trial t ON t.id = i.trial_ids[1] AND i.kind = 'output'
   -- As in rating_progress, and all at once.
@@ -44,6 +51,7 @@ COMMENT ON COLUMN bench.ratings_current.run_id IS 'Id of the run; NULL: a job ou
 COMMENT ON COLUMN bench.ratings_current.run IS 'Name of the run.';
 COMMENT ON COLUMN bench.ratings_current.model IS 'Model card. Of a check: of the result that it was made of.';
 COMMENT ON COLUMN bench.ratings_current.tier IS 'What the result was made in: exact, or fast or turbo, which leave work out. NULL: stars that a publication gave a model as a whole.';
+COMMENT ON COLUMN bench.ratings_current.tier_definition IS 'What that tier left out, such as step_cache=0.08 or guidance_until=0.5, with a comma between several; empty: nothing, as in exact. Of several trials that differ in it, all with | between them. NULL: not known, as of an imported result, or of a model as a whole.';
 COMMENT ON COLUMN bench.ratings_current.sample_id IS 'Id of the sample; NULL: there is none.';
 COMMENT ON COLUMN bench.ratings_current.sample IS 'Name of the sample in its dataset.';
 COMMENT ON COLUMN bench.ratings_current.trial IS 'Number of the trial, from 1; NULL: not about one trial.';

@@ -5,6 +5,7 @@ SELECT t.id AS trial_id, t.run_id, r.name AS run, r.created_at AS run_created_at
        d.version AS dataset_version, t.sample_id, s.name AS sample, s.tags AS sample_tags, s.coverage,
        t.model, m.card->>'review_name' AS review_name, h.label AS model_version,
        coalesce(a.tier, r.tier) AS tier,
+       CASE WHEN coalesce(a.tier, r.tier) = 'exact' THEN '' ELSE a.tier_definition END AS tier_definition,
        t.number AS trial, t.seed, t.imported_at IS NOT NULL AS imported,
        coalesce(t.made_on, CASE WHEN j.status = 'succeeded' THEN (j.finished_at AT TIME ZONE 'UTC')::date END)
          AS made_on,
@@ -158,6 +159,7 @@ COMMENT ON COLUMN bench.trial_wide.model IS 'Model card.';
 COMMENT ON COLUMN bench.trial_wide.review_name IS 'What the published review of nine models calls it; NULL: it is not one of them.';
 COMMENT ON COLUMN bench.trial_wide.model_version IS 'Commits of its weights and number format, or what a vendor was asked for; NULL: not known, or not yet noted.';
 COMMENT ON COLUMN bench.trial_wide.tier IS 'What it ran in: exact, or fast or turbo, which leave work out; before it has run, what the run asks for.';
+COMMENT ON COLUMN bench.trial_wide.tier_definition IS 'What that tier left out when it ran, such as step_cache=0.08 or guidance_until=0.5, with a comma between several; empty: nothing, as in exact. NULL: it has not run, or an import did not tell.';
 COMMENT ON COLUMN bench.trial_wide.trial IS 'Number of the trial, from 1: which of the run''s seeds.';
 COMMENT ON COLUMN bench.trial_wide.seed IS 'Seed that was asked for.';
 COMMENT ON COLUMN bench.trial_wide.imported IS 'True: made elsewhere, and read from files.';
