@@ -28,6 +28,11 @@ def upgrade() -> None:
         UPDATE run r SET tier = a.tier
           FROM trial t JOIN attempt a ON a.job_id = t.job_id
          WHERE t.run_id = r.id AND a.tier <> 'exact'""")
+    # Imported results have no attempts: of their runs, what the way down added to the note alone knows.
+    op.execute(r"""
+        UPDATE run SET tier = substring(note FROM '\(tier (fast|turbo)\)$'),
+                       note = btrim(regexp_replace(note, '\(tier (fast|turbo)\)$', ''))
+         WHERE note ~ '\(tier (fast|turbo)\)$'""")
     for table in ("job", "attempt", "run"):
         op.create_check_constraint(op.f(f"ck_{table}_tier_known"), table, _KNOWN)
 

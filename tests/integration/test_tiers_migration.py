@@ -82,8 +82,24 @@ def test_there_and_back_tiers_of_attempts_and_runs_are_what_they_were(live: Data
     upgrade(empty_database)
     assert tiers(live) == before
     with live.read() as connection:
-        assert row(connection, "run", name="test")["tier"] == "fast"
+        run = row(connection, "run", name="test")
+        assert (run["tier"], run["note"]) == ("fast", "quick look")
         assert connection.execute(text("SELECT tier FROM bench.leaderboard")).scalars().all() == ["fast"]
+
+
+@pytest.mark.parametrize("note", ["", "quick look"])
+def test_there_and_back_a_run_without_attempts_is_of_its_tier_by_its_note(
+    live: Database, empty_database: Settings, note: str
+) -> None:
+    with live.begin() as connection:
+        make_trial(connection, make_job(connection))
+        connection.execute(text("UPDATE trial SET job_id = NULL"))
+        connection.execute(text("UPDATE run SET tier = 'turbo', note = :note"), {"note": note})
+    downgrade(empty_database, BEFORE)
+    upgrade(empty_database)
+    with live.read() as connection:
+        run = row(connection, "run", name="test")
+    assert (run["tier"], run["note"]) == ("turbo", note)
 
 
 def test_jobs_that_wait_run_in_full_after_the_way_back(live: Database, empty_database: Settings) -> None:
