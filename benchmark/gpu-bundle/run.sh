@@ -4,6 +4,8 @@
 #   PYTHON=...  the Python that has torch (default: python3)
 #   VENV=...    where the environment is made (default: venv beside this file)
 set -eu
+# Making the environment counts against --time-limit, too.
+began=$(date +%s)
 here=$(cd "$(dirname "$0")" && pwd)
 venv=${VENV:-$here/venv}
 python=${PYTHON:-python3}
@@ -44,4 +46,4 @@ PYTHON
     [ ! -d "$here/servers" ] || install servers
     touch "$venv/.installed"
 fi
-exec "$venv/bin/inpaint" bench gpu "$@"
+exec "$venv/bin/inpaint" bench gpu --begun-at "$began" "$@"

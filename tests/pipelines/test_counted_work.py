@@ -15,8 +15,8 @@ from inpaint_benchmark.gpu.figures import (
     count_cropped,
     counted_cards,
     differences,
-    stored,
 )
+from inpaint_benchmark.gpu.figures_file import stored
 from inpaint_benchmark.gpu.weighing import weigh
 from inpaint_core.card import ModelCard
 from inpaint_core.catalogue import load_catalogue

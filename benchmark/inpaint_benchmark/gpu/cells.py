@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from inpaint_benchmark.gpu.rows import Seconds, Spread
+from inpaint_benchmark.gpu.rows import GpuState, Rate, Row, Seconds, Spread
 
 #: What Markdown would take as its own, in text that others wrote.
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
@@ -22,6 +22,12 @@ def code(text: str) -> str:
     return f"`{text.replace('`', '')}`"
 
 
+def naming(row: Row) -> list[str]:
+    """Model, mode and steps."""
+    steps = row.parameters.get("steps")
+    return [code(row.order.model), code(row.order.mode), NONE if steps is None else str(steps)]
+
+
 def painted(windows: Sequence[tuple[int, int]]) -> str:
     """Shapes that were painted: 2 x 1024x1024."""
     sizes = [f"{width}x{height}" for width, height in windows]
@@ -36,6 +42,19 @@ def load(measured: Seconds) -> str:
         return NONE
     cached = "" if measured.page_cache is None else f" ({measured.page_cache:.0%})"
     return f"{number(measured.load_s)}{cached}"
+
+
+def gpu(state: GpuState | None) -> str:
+    """Clock (lowest), power, temperature."""
+    if state is None:
+        return NONE
+    clocks = f"{state.clock_mhz:.0f} ({state.lowest_clock_mhz:.0f}) MHz"
+    return f"{clocks}, {state.power_w:.0f} W, {state.temperature_c:.0f} °C"
+
+
+def tflop_per_s(rate: Rate | None) -> str:
+    """Of matrix multiplications."""
+    return NONE if rate is None else number(rate.tflop_per_s)
 
 
 def spread(value: Spread | None) -> str:

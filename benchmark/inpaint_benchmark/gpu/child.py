@@ -46,6 +46,8 @@ class Request(BaseModel):
     parent: int
     #: For count: windows that were painted, pixels.
     painted: tuple[tuple[int, int], ...] = ()
+    #: For a whole worker: of the jobs that it queues for itself.
+    campaign: str = ""
 
     def settings(self) -> Settings:
         """Those of a worker that is started in the mode."""
@@ -140,14 +142,14 @@ def _measure(request: Request, settings: Settings, teller: Teller) -> None:
     began = time.perf_counter()
     import torch
     from inpaint_worker.pipelines import build_pipeline
+    from inpaint_worker.resident import Resident
 
     if order.tiny:
         torch.set_num_threads(1)  # they would wait for each other longer than such small models take
     pipeline = build_pipeline(card, settings)
     teller.found(import_s=time.perf_counter() - began)
     from inpaint_benchmark.gpu.cropping import measure_cropping
-    from inpaint_benchmark.gpu.jobs import Bench
-    from inpaint_benchmark.gpu.matmul import synchronise
+    from inpaint_benchmark.gpu.jobs import Bench, TimedPipeline
     from inpaint_benchmark.gpu.page_cache import cached_share
     from inpaint_benchmark.gpu.seconds import measure_seconds
 
@@ -159,12 +161,9 @@ def _measure(request: Request, settings: Settings, teller: Teller) -> None:
         weights_gb=sum(path.stat().st_size for path in files) / 1e9 or None,
         unknown={"page_cache": "the system does not tell", "weights_gb": "there are no files of weights"},
     )
-    teller.told("loading")
-    began = time.perf_counter()
-    pipeline.load()
-    synchronise()
-    teller.found(load_s=time.perf_counter() - began, runtime=pipeline.described())
-    bench = Bench(pipeline, settings, parameters, Mode.parse(order.mode).tier)
+    resident = Resident(TimedPipeline(pipeline, teller.found, teller.told))
+    resident.load()
+    bench = Bench(resident, settings, parameters, Mode.parse(order.mode).tier)
     measure = measure_seconds if order.what == "seconds" else measure_cropping
     measure(order, bench, teller.found, teller.told)
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from inpaint_benchmark.gpu.child import Request
+from inpaint_benchmark.gpu.scratch import compiled_folder
 
 _MOST_REASON = 600
 
@@ -35,21 +35,29 @@ def run_child(
     request: Request,
     told: Callable[[str], None],
     log: Path,
+    scratch: Path,
     *,
     timeout_s: float | None = None,
     module: str = "inpaint_benchmark.gpu.child",
     variables: Mapping[str, str] | None = None,
     started: Callable[[int], None] = lambda _pid: None,
 ) -> Ending:
-    """Run it to its end, or for `timeout_s`. What it writes to stderr is added to `log`; `started` gets its pid."""
+    """Run it to its end, or for `timeout_s`. What it writes to stderr is added to `log`; `started` gets its pid.
+
+    What it compiles lies in `scratch` meanwhile.
+    """
     began = time.monotonic()
     ending = Ending()
     over = threading.Event()
     log.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="inpaint-compiled-") as compiled, log.open("ab") as stderr:
+    with compiled_folder(scratch) as compiled, log.open("ab") as stderr:
+        order = request.order
+        stderr.write(f"\n== {request.task}: {order.model}, {order.mode}, {order.what}\n".encode())
+        stderr.flush()
+        begins_at = stderr.tell()
         process = subprocess.Popen(
             [sys.executable, "-m", module, request.model_dump_json()],
-            env=_environment(Path(compiled), variables or {}),
+            env=_environment(compiled, variables or {}),
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
@@ -83,7 +91,7 @@ def run_child(
         ending.timed_out = True
         ending.failed = f"It did not end within {timeout_s:.0f} s and was ended."
     elif not complete and ending.failed is None:
-        ending.failed = _death(process.returncode, log)
+        ending.failed = _death(process.returncode, log, begins_at)
     return ending
 
 
@@ -120,15 +128,17 @@ def _kill(process: subprocess.Popen[str]) -> None:
             process.kill()
 
 
-def _death(status: int, log: Path) -> str:
+def _death(status: int, log: Path, begins_at: int) -> str:
     """How it ended, in words."""
     if status == -signal.SIGKILL:
         return "The process was killed (SIGKILL): the machine's memory did not suffice, or somebody ended it."
     if status < 0:
-        return f"The process was ended by {signal.Signals(-status).name}. {_last_words(log)}".strip()
-    return f"The process ended with status {status}. {_last_words(log)}".strip()
+        return f"The process was ended by {signal.Signals(-status).name}. {_last_words(log, begins_at)}".strip()
+    return f"The process ended with status {status}. {_last_words(log, begins_at)}".strip()
 
 
-def _last_words(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+def _last_words(log: Path, begins_at: int) -> str:
+    """What it wrote last into the log that others write into as well."""
+    text = log.read_bytes()[begins_at:].decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[-3:])[-_MOST_REASON:]

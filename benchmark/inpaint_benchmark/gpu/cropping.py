@@ -9,7 +9,7 @@ from inpaint_core.edit import EditOptions
 from PIL import Image
 
 from inpaint_benchmark.gpu.jobs import Bench, Inputs, Told, png, prompt_of, spread
-from inpaint_benchmark.gpu.orders import Order
+from inpaint_benchmark.gpu.orders import Order, repeats_of
 from inpaint_benchmark.gpu.seconds import Found, peaks, reset_peak
 from inpaint_benchmark.queue.scene import photo
 
@@ -20,17 +20,22 @@ _WHOLE = EditOptions.model_validate({"fit": "whole", "detail": "full"})
 
 
 def measure_cropping(order: Order, bench: Bench, found: Found, told: Told) -> None:
-    """The same photo with three masks, each cropped as a worker does it; then whole, as large as the model can."""
-    told("warming up")
-    bench.pipeline.warm()
+    """The same photo with three masks, each cropped as a worker does it; then whole, as large as the model can.
+
+    The worker must be warm. `found` is given the fields of `Cropping`.
+    """
+    repeats = repeats_of(order)
     picture = png(photo(order.width, order.height, 0))
     cases: list[dict[str, Any]] = []
-    for share, whole in [*((share, False) for share in SHARES), (SHARES[-1], True)]:
+    ways = [*((share, False) for share in SHARES), (SHARES[-1], True)]
+    for case, (share, whole) in enumerate(ways):
         name = "the whole photo" if whole else f"a crop around a mask of {share:.0%}"
         drawn = mask_of(order.width, order.height, share)
         marked = png(drawn)
         edit = _WHOLE if whole else _CROP
-        inputs = [Inputs(picture, marked, edit, prompt_of(n), n) for n in range(order.repeats + 1)]
+        # Prompts and seeds that no case before it had: pipelines remember what the text encoders made of a prompt.
+        numbers = range(1 + case * (repeats + 1), 1 + (case + 1) * (repeats + 1))
+        inputs = [Inputs(picture, marked, edit, prompt_of(number), number) for number in numbers]
         told(name)
         bench.run(inputs[0])  # another shape may have to be compiled
         reset_peak()

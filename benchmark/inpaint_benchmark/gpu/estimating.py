@@ -42,7 +42,9 @@ class Estimates:
     @staticmethod
     def _key(order: Order) -> str:
         steps = "default" if order.steps is None else str(order.steps)
-        return " ".join([order.model, order.what, steps, str(order.repeats), "tiny" if order.tiny else order.device])
+        return " ".join(
+            [order.model, order.what, steps, str(order.repeats or "default"), "tiny" if order.tiny else order.device]
+        )
 
 
 def _alike(key: str, order: Order) -> bool:

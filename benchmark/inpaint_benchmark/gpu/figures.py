@@ -19,8 +19,8 @@ from inpaint_core.edit import Detail
 from inpaint_worker.geometry.buckets import shapes
 
 from inpaint_benchmark.gpu.counting import JobCount, count_job
+from inpaint_benchmark.gpu.figures_file import FILE
 
-FILE = "figures.json"
 #: What to do where a difference is meant.
 REWRITE = "make gpu-figures"
 #: Sides of squares, pixels, and the model whose steps in them are counted: what cropping to the mask saves.
@@ -48,12 +48,6 @@ def count_cropped() -> dict[str, int]:
     card = load_catalogue()[CROPPED]
     counted = {str(side): count_job(card, side, side, {"steps": 1}) for side in CROPPED_SIDES}
     return {side: found.components["transformer"].flops for side, found in counted.items()}
-
-
-def stored() -> dict[str, Any]:
-    """The figures in the file: `models`, by name, and `cropped`, by the side of the square."""
-    found: dict[str, Any] = json.loads((files(__package__) / FILE).read_text(encoding="utf-8"))
-    return found
 
 
 def differences(model: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from inpaint_benchmark.gpu.cells import NONE, code, escape, load, median, number, painted, spread, table
+from inpaint_benchmark.gpu.cells import (
+    NONE,
+    code,
+    escape,
+    gpu,
+    load,
+    median,
+    naming,
+    number,
+    painted,
+    spread,
+    table,
+    tflop_per_s,
+)
+from inpaint_benchmark.gpu.markdown_fastest import fastest_part
+from inpaint_benchmark.gpu.markdown_throughput import throughput_part
+from inpaint_benchmark.gpu.orders import Order
 from inpaint_benchmark.gpu.report import RANDOM, REAL, TINY, Report, ReportRow, Section
 from inpaint_benchmark.gpu.rows import Cropping, Row, Seconds, Throughput
 
@@ -23,7 +39,10 @@ _HOW = (
 _SILICON = (
     "**TFLOP**: of one image, all networks, counted and not measured. **floor** (computed): the TFLOP at the rate of "
     "bfloat16 matrix multiplications that the same process measured. **MFU**: the floor through the seconds. "
+    "**matmul**: for two seconds each after warming up and right after the steady images; the second is the yardstick. "
     "**recompiled**: graphs that were compiled while the steady images were made; more than 0 costs jobs seconds. "
+    "**not compiled**: what was to be compiled and runs as plain Python, since a limit of graphs was reached or torch "
+    "could not. **GPU**: clock (lowest), power, highest temperature while the steady images were made. "
     "**beside**: on the CPU, an image (decode, fit, composite, encode, check); in a fleet the neighbouring job's time "
     "on the GPU hides it."
 )
@@ -58,17 +77,21 @@ def _section(section: Section, report: Report) -> Iterable[str]:
         seconds = [row for row in rows if isinstance(row.row.measured, Seconds) and row.row.measured.image_s]
         cropping = [row for row in rows if isinstance(row.row.measured, Cropping) and row.row.measured.cases]
         throughput = [row for row in rows if isinstance(row.row.measured, Throughput) and row.row.measured.share]
+        yield from fastest_part([each for each in section.fastest if _kind(each.order) == note], note)
         if seconds:
             yield from _seconds(seconds, note, report.usd_per_hour)
         if cropping:
             yield from _cropping(cropping, note)
         if throughput:
-            yield from _throughput(throughput, note)
+            yield from throughput_part(throughput, note)
     yield from _failures(section.rows)
 
 
 def _note(row: ReportRow) -> str:
-    order = row.row.order
+    return _kind(row.row.order)
+
+
+def _kind(order: Order) -> str:
     return TINY if order.tiny else RANDOM if order.weights == "random" else REAL
 
 
@@ -98,7 +121,8 @@ def _seconds(rows: Sequence[ReportRow], note: str, usd_per_hour: float | None) -
         yield _SD2_NOTE
     yield "### How close to the silicon"
     yield note
-    head = ["model", "mode", "TFLOP", "matmul TFLOP/s", "floor s", "s/image", "MFU", "recompiled", "beside s"]
+    head = ["model", "mode", "TFLOP", "matmul TFLOP/s", "floor s", "s/image", "MFU", "recompiled", "not compiled"]
+    head += ["beside s", "GPU"]
     lossy = any(row.row.measured.passes is not None for row in rows if isinstance(row.row.measured, Seconds))
     head += ["computed"] if lossy else []
     yield table(head, [_silicon_cells(row, lossy=lossy) for row in rows])
@@ -112,7 +136,7 @@ def _seconds_cells(row: ReportRow, *, priced: bool, published: bool) -> list[str
     measured = row.row.measured
     assert isinstance(measured, Seconds)  # noqa: S101  (chosen above)
     cells = [
-        *_name(row),
+        *naming(row.row),
         _shown(row.row),
         spread(measured.image_s),
         number(measured.step_ms),
@@ -140,17 +164,18 @@ def _shown(row: Row) -> str:
 def _silicon_cells(row: ReportRow, *, lossy: bool) -> list[str]:
     measured = row.row.measured
     assert isinstance(measured, Seconds)  # noqa: S101  (chosen above)
-    rate = measured.matmul
     return [
         code(row.row.order.model),
         code(row.row.order.mode),
         number(measured.tflop),
-        NONE if rate is None else number(rate.tflop_per_s),
+        f"{tflop_per_s(measured.matmul_before)}, {tflop_per_s(measured.matmul)}",
         number(row.derived.floor_s),
         median(measured.image_s),
         NONE if row.derived.mfu is None else f"{row.derived.mfu:.1%}",
         NONE if measured.recompilations is None else str(measured.recompilations),
+        NONE if measured.not_compiled is None else str(measured.not_compiled),
         median(measured.beside_s),
+        gpu(measured.gpu_state),
         *([_computed(measured)] if lossy else []),
     ]
 
@@ -196,45 +221,6 @@ def _cropping(rows: Sequence[ReportRow], note: str) -> Iterable[str]:
     yield _reasons(rows)
 
 
-def _throughput(rows: Sequence[ReportRow], note: str) -> Iterable[str]:
-    yield "### Throughput of a whole worker"
-    yield (
-        f"{note} Jobs through Redis, Postgres and S3 on this machine, against the same process's pipeline in a loop, "
-        "before the jobs and after them. Aims: 98 % for Stable Diffusion 2, 99.5 % for FLUX."
-    )
-    head = [
-        "model",
-        "mode",
-        "steps",
-        "picture",
-        "jobs",
-        "s/job",
-        "pipeline alone s",
-        "jobs/h",
-        "alone/h",
-        "share",
-        "GPU busy",
-    ]
-    cells = []
-    for row in rows:
-        measured = row.row.measured
-        assert isinstance(measured, Throughput)  # noqa: S101  (chosen above)
-        cells.append(
-            [
-                *_name(row),
-                f"{row.row.order.width}x{row.row.order.height}",
-                str(measured.jobs),
-                number(measured.job_s),
-                f"{number(measured.bare_s)}, {number(measured.bare_after_s)}",
-                number(measured.jobs_per_hour),
-                number(measured.bare_per_hour),
-                NONE if measured.share is None else f"{measured.share:.1%}",
-                NONE if measured.busy is None else f"{measured.busy:.1%}",
-            ]
-        )
-    yield table(head, cells)
-
-
 def _failures(rows: Sequence[ReportRow]) -> Iterable[str]:
     failed = [row for row in rows if row.row.failed is not None]
     if not failed:
@@ -247,7 +233,10 @@ def _failures(rows: Sequence[ReportRow]) -> Iterable[str]:
             for r in failed
         ],
     )
-    yield "The same command leaves these as they are; with `--again` it tries the models and modes that it names anew."
+    yield (
+        "The same command leaves these as they are, but for those that a shorter time limit ended; with `--again` it "
+        "tries the models and modes that it names anew."
+    )
 
 
 def _published_note(rows: Sequence[ReportRow]) -> str:
@@ -285,6 +274,8 @@ _NAMES = {
     "cases.tflop": "TFLOP",
     "tflop": "TFLOP",
     "tflop_of": "TFLOP",
+    "matmul_before": "matmul",
+    "gpu_state": "GPU",
     "floor_s": "floor",
     "mfu": "MFU",
     "step_ms": "ms/step",
@@ -293,8 +284,3 @@ _NAMES = {
     "first_image_s": "first image",
     "image_s": "s/image",
 }
-
-
-def _name(row: ReportRow) -> list[str]:
-    steps = row.row.parameters.get("steps")
-    return [code(row.row.order.model), code(row.row.order.mode), NONE if steps is None else str(steps)]

@@ -9,6 +9,8 @@ from inpaint_core.acceleration import AUTO, Acceleration
 from inpaint_core.errors import InvalidRequest
 from inpaint_core.tiers import Tier
 
+from inpaint_benchmark.gpu.candidates import CANDIDATES
+
 _TIER = "+"
 
 
@@ -16,7 +18,7 @@ _TIER = "+"
 class Mode:
     """A value of `INPAINT_ACCELERATE` and a tier; `compile,fuse-qkv+fast` is both."""
 
-    #: `auto`, `none`, or words with commas between them.
+    #: `auto`, `candidates`, `none`, or words with commas between them.
     accelerate: str
     tier: Tier = Tier.EXACT
 
@@ -50,11 +52,11 @@ def parse_modes(texts: Sequence[str]) -> list[Mode]:
 
 
 def _accelerate(mode: str, words: str) -> str:
-    if words.strip() == AUTO:
-        return AUTO
+    if words.strip() in (AUTO, CANDIDATES):
+        return words.strip()
     try:
         return str(Acceleration.parse(words))
     except ValueError as error:
-        several = AUTO in words.split(",") or "none" in words.split(",")
+        several = {AUTO, CANDIDATES, "none"} & set(words.split(","))
         hint = " Several modes have spaces between them: --modes 'none auto'." if several else ""
         raise InvalidRequest(f"The mode {mode!r} {error}.{hint}", field="modes") from None

@@ -11,6 +11,7 @@ from typing import Any
 from inpaint_core.tiers import Tier
 from pydantic import BaseModel, ConfigDict
 
+from inpaint_benchmark.gpu.fastest import Fastest, find_fastest
 from inpaint_benchmark.gpu.modes import Mode
 from inpaint_benchmark.gpu.rows import Machine, Row, Seconds
 from inpaint_benchmark.published.publication import read_publication
@@ -19,6 +20,7 @@ RANDOM = "Random weights: time and memory only."
 TINY = f"{RANDOM} Tiny models: these numbers show that it works, and nothing of the models whose names they bear."
 REAL = "Real weights, from a folder of this machine."
 _SKIPS = "the tier leaves work out, and how much it left out was not counted"
+_FP8 = "its networks multiply in 8 bits, and the yardstick is the rate of 16"
 _NO_PRICE = "no --usd-per-hour was given"
 _ONLY_SECONDS = "of rows of seconds only"
 
@@ -65,6 +67,8 @@ class Section(_Model):
 
     machine: Machine
     rows: list[ReportRow]
+    #: Of each model that was measured in several modes.
+    fastest: list[Fastest]
 
 
 class Report(_Model):
@@ -87,8 +91,9 @@ def make_report(rows: Sequence[Row], usd_per_hour: float | None, left: Sequence[
         if row.machine is not None and row.machine not in machines:
             machines.append(row.machine)
     sections = [
-        Section(machine=machine, rows=[_row(row, usd_per_hour) for row in rows if row.machine == machine])
+        Section(machine=machine, rows=[_row(row, usd_per_hour) for row in own], fastest=find_fastest(own))
         for machine in machines
+        if (own := [row for row in rows if row.machine == machine])
     ]
     kinds = {row.order.weights for row in rows}
     return Report(
@@ -127,6 +132,8 @@ def _derived(row: Row, usd_per_hour: float | None) -> Derived:
         unknown |= {"floor_s": reason, "mfu": reason}
     elif Mode.parse(row.order.mode).tier is not Tier.EXACT:
         unknown |= {"floor_s": _SKIPS, "mfu": _SKIPS}
+    elif row.runtime.get("quantisation") == "fp8":
+        unknown |= {"floor_s": _FP8, "mfu": _FP8}
     else:
         values["floor_s"] = measured.tflop / measured.matmul.tflop_per_s
         if measured.image_s is None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from inpaint_core.job import ParameterValue
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from inpaint_benchmark.gpu.orders import Order
 
@@ -72,10 +72,25 @@ class Rate(_Model):
     tflop_per_s: Positive
     n: int
     dtype: str
+    lasted_s: Positive
+
+
+class GpuState(_Model):
+    """The GPU while the steady images were made, asked twice a second."""
+
+    clock_mhz: NotNegative
+    lowest_clock_mhz: NotNegative
+    power_w: NotNegative
+    #: The highest, degrees Celsius.
+    temperature_c: NotNegative
+    samples: Annotated[int, Field(gt=0)]
 
 
 class Loaded(Measured):
     """What a model costs before its first image."""
+
+    #: The worker's own first run with few steps; what is compiled is compiled in it.
+    warm_s: NotNegative | None = None
 
     import_s: NotNegative | None = None
     #: Weights from the disk to the device.
@@ -89,8 +104,6 @@ class Seconds(Loaded):
     """One image after the other, as a worker makes them."""
 
     what: Literal["seconds"] = "seconds"
-    #: The worker's own first run with few steps; what is compiled is compiled in it.
-    warm_s: NotNegative | None = None
     #: From loaded to the first result, the warm-up included.
     first_image_s: NotNegative | None = None
     #: On the device, an image.
@@ -102,10 +115,17 @@ class Seconds(Loaded):
     peak_reserved_gb: NotNegative | None = None
     #: Graphs that were compiled while the steady images were made; each costs a job seconds.
     recompilations: Annotated[int, Field(ge=0)] | None = None
+    #: Since loading: how often something was to be compiled and was not, because a limit of graphs was reached or torch
+    #: could not. What is not compiled runs as slowly as plain Python, in every image that follows.
+    not_compiled: Annotated[int, Field(ge=0)] | None = None
     #: Of an image: passes of the network that all steps take, and those that were computed, mean of the steady images.
     passes: NotNegative | None = None
     passes_computed: NotNegative | None = None
+    #: Right after the steady images, so of a GPU as warm as it was with them.
     matmul: Rate | None = None
+    #: After the warm-up, before the first image.
+    matmul_before: Rate | None = None
+    gpu_state: GpuState | None = None
     #: Of one image in tier exact, counted: not measured.
     tflop: Positive | None = None
     tflop_of: dict[str, NotNegative] | None = None
@@ -136,6 +156,8 @@ class Throughput(Measured):
     """A whole worker behind its queue, against its pipeline alone, in one process."""
 
     what: Literal["throughput"] = "throughput"
+    #: Images of a loop: as many as were ordered, else as many as take a minute. There are as many jobs.
+    loop_images: int | None = None
     #: A loop of the pipeline before the jobs and one after them, an image.
     bare_s: NotNegative | None = None
     bare_after_s: NotNegative | None = None
@@ -165,6 +187,8 @@ class Row(_Model):
     write_s: NotNegative | None = None
     #: Why it was not measured to its end.
     failed: str | None = None
+    #: The time limit of the command that ended it, seconds: with a longer one it is tried again.
+    ended_by_limit_s: NotNegative | None = None
     machine: Machine | None = None
     #: How the worker's pipeline says that it holds the model.
     runtime: dict[str, Any] = Field(default_factory=dict)
@@ -181,3 +205,17 @@ _KINDS: dict[str, type[Measured]] = {"seconds": Seconds, "cropping": Cropping, "
 def measured_of(what: str, found: dict[str, Any], why: str) -> Any:
     """The numbers of a row of this kind; `why`: for those that are not among `found`."""
     return _KINDS[what].of(found, why)
+
+
+def checked(what: str, found: dict[str, Any], why: str) -> tuple[Any, str | None]:
+    """As `measured_of`, without what cannot be true, such as a time that is no number; and what that was, or None."""
+    try:
+        return measured_of(what, found, why), None
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) if each["loc"] else "": each for each in error.errors()}
+        sentence = "; ".join(
+            f"{'.'.join(map(str, each['loc']))} is {each['input']!r:.60}: {each['msg']}" for each in wrong.values()
+        )
+        reason = f"What was measured cannot be true: {sentence}."
+        kept = {name: value for name, value in found.items() if name not in wrong}
+        return measured_of(what, kept, "what was measured cannot be true"), reason

@@ -19,20 +19,22 @@ from inpaint_core.settings import Settings
 
 from inpaint_benchmark.gpu.child import Request
 from inpaint_benchmark.gpu.children import Ending, run_child
-from inpaint_benchmark.gpu.counts import Counts, Shape
+from inpaint_benchmark.gpu.counts import NOT_YET, Counts, Shape, filled_in, is_uncounted
 from inpaint_benchmark.gpu.estimating import Estimates
 from inpaint_benchmark.gpu.journal import Journal
 from inpaint_benchmark.gpu.orders import Order
-from inpaint_benchmark.gpu.rows import Machine, Row, measured_of
+from inpaint_benchmark.gpu.rows import Machine, Row, checked
+from inpaint_benchmark.gpu.scratch import prepare
 from inpaint_benchmark.gpu.throughput import measure_throughput
 
 #: What a call keeps of its time to write the report and to end.
-_MARGIN_S = 5.0
-_LEAST_COUNTING_S = 60.0
+_MARGIN_S = 8.0
+#: Nothing is begun for less.
+_LEAST_S = 2.0
 #: Of a call, after which measuring deserves another.
 _SHARE_OF_WRITING = 0.2
 _DIED = "the process ended before it was measured"
-_TINY = "tiny weights are not counted: they are no model of anybody"
+LOG = "log.txt"
 Servers = Callable[[], AbstractContextManager[Settings]]
 
 
@@ -41,10 +43,12 @@ class Run:
     """One call of the command."""
 
     journal: Journal
-    #: For weights, logs and counts.
+    #: For rows, times and the log.
     folder: Path
     #: Where random weights are written, or where the user's own lie.
     weights: Path
+    #: For what is compiled.
+    scratch: Path
     catalogue: Catalogue
     servers: Servers
     #: Gets a line on what is under way.
@@ -66,23 +70,59 @@ class Run:
 
     def carry_out(self, orders: Sequence[Order], *, again: bool = False) -> list[Order]:
         """Measure what is missing, or all `again`; what was left because there was not time enough."""
+        prepare(self.scratch, own=False)
         machine = self._machine(orders[0])
-        missing = [order for order in orders if again or self.journal.last(order, machine) is None]
+        missing = [order for order in orders if again or self._is_missing(order, machine)]
+        left = self._measure_all(missing, machine)
+        return left or self._count_all(orders, machine, whole_call=not missing)
+
+    def _is_missing(self, order: Order, machine: Machine) -> bool:
+        """No row, or one that a shorter time limit ended."""
+        row = self.journal.last(order, machine)
+        if row is None:
+            return True
+        ended = row.ended_by_limit_s
+        return ended is not None and (self.time_limit_s is None or self.time_limit_s > ended)
+
+    def _measure_all(self, missing: Sequence[Order], machine: Machine) -> list[Order]:
         estimates = Estimates(self.folder / "times.json", self.journal.rows)
         with self._stack:
             for number, order in enumerate(missing):
                 self._prefix = f"{number + 1} of {len(missing)}: {order.model}, {order.mode}, {order.what}"
                 first = number == 0
                 left_s = self._left_s()
-                if left_s is not None and not first and estimates.of(order) > left_s:
-                    return missing[number:]
+                if left_s is not None and not first and max(_LEAST_S, estimates.of(order)) > left_s:
+                    return list(missing[number:])
                 row = self._row(order, machine, estimates, whole_call=first)
                 if row is None:
-                    return missing[number:]
+                    return list(missing[number:])
+                row = filled_in(row, self._counts.kept(row), NOT_YET)
                 self.journal.append(row)
                 estimates.note(order, row.wall_s)
                 self.kept(row)
                 self._clear_weights(order, missing[number + 1 :])
+        return []
+
+    def _count_all(self, orders: Sequence[Order], machine: Machine, *, whole_call: bool) -> list[Order]:
+        """What images compute that is not among the figures: last, since it needs no GPU."""
+        uncounted = [
+            (order, row)
+            for order in orders
+            if (row := self.journal.last(order, machine)) is not None and is_uncounted(row)
+        ]
+        for number, (order, row) in enumerate(uncounted):
+            self._prefix = f"{number + 1} of {len(uncounted)}: {order.model}, {order.mode}, {order.what}"
+            first = whole_call and number == 0
+            left_s = self._left_s()
+            if left_s is not None and left_s < _LEAST_S and not first:
+                return [each for each, _ in uncounted[number:]]
+            ending = self._counts.count(row)
+            if ending is not None and ending.timed_out and not first:
+                return [each for each, _ in uncounted[number:]]
+            why = f"counting failed: {ending.failed}" if ending is not None and ending.failed else ""
+            row = filled_in(row, self._counts.kept(row), why)
+            self.journal.append(row)
+            self.kept(row)
         return []
 
     def _left_s(self) -> float | None:
@@ -93,7 +133,7 @@ class Run:
     def _machine(self, order: Order) -> Machine:
         # In a process of its own: this one is to hold nothing of the GPU's memory.
         self._prefix = "looking at this machine"
-        ending = run_child(self._request("machine", order), self._tell, self._log(order))
+        ending = self._child("machine", order)
         if ending.failed is not None:
             raise OperatorError(f"This machine cannot be looked at. {ending.failed}")
         machine = Machine.model_validate(ending.found["machine"])
@@ -115,20 +155,21 @@ class Run:
         if ending.timed_out and not (whole_call and self._had_all_of_it(written)):
             estimates.note(order, time.monotonic() - began)
             return None
+        wall_s = time.monotonic() - began
         found = dict(ending.found)
         fields: dict[str, Any] = {
             name: found.pop(name) for name in ("runtime", "parameters", "painted", "machine") if name in found
         }
-        if ending.failed is None:
-            self._fill_in(order, found, fields)
+        measured, wrong = checked(order.what, found, _DIED)
         return Row(
             order=order,
             begun_at=begun_at,
-            wall_s=time.monotonic() - began,
+            wall_s=wall_s,
             write_s=None if written is None else written.wall_s,
-            failed=ending.failed,
+            failed=ending.failed or wrong,
+            ended_by_limit_s=self.time_limit_s if ending.timed_out else None,
             machine=machine,
-            measured=measured_of(order.what, found, _DIED),
+            measured=measured,
             **{name: value for name, value in fields.items() if name != "machine"},
         )
 
@@ -144,52 +185,26 @@ class Run:
             return None
         self.weights.mkdir(parents=True, exist_ok=True)
         self._tell("writing random weights")
-        ending = run_child(self._request("write", order), self._tell, self._log(order), timeout_s=self._left_s())
+        ending = self._child("write", order)
         if ending.failed is None:
             self._written.add(order.model)
         return ending
 
     def _measure(self, order: Order) -> Ending:
-        request, log = self._request("measure", order), self._log(order)
         if order.what != "throughput":
-            return run_child(request, self._tell, log, timeout_s=self._left_s())
+            return self._child("measure", order)
         if self._settings is None:
             self._tell("starting Redis, Postgres and S3")
             try:
                 self._settings = self._stack.enter_context(self.servers())
             except InpaintError as error:
                 return Ending(failed=error.message)
-        return measure_throughput(request, self._settings, self._tell, log, self._left_s())
-
-    def _fill_in(self, order: Order, found: dict[str, Any], fields: dict[str, Any]) -> None:
-        """What an image computes, beside what was measured."""
-        if order.what == "throughput":
-            return
-        unknown = found.setdefault("unknown", {})
-        cases = found.get("cases", [])
-        shapes: list[Shape] = [(w, h) for case in cases for w, h in case["windows"]]
-        painted: list[Shape] = [(w, h) for w, h in fields.get("painted", [])]
-        counts: dict[Shape, dict[str, Any]] = {}
-        reason = _TINY
-        if not order.tiny:
-            counts, reason = self._counts.of(order, fields.get("parameters", {}), shapes or painted)
-        for case in cases:
-            parts = [counts.get((w, h)) for w, h in case["windows"]]
-            case["tflop"] = sum(part["tflop"] for part in parts if part) if all(parts) else None
-            if not all(parts):
-                unknown["cases.tflop"] = reason
-        if order.what == "seconds":
-            # Whole pictures have one window.
-            if counted := counts.get(painted[0]):
-                found |= counted
-            else:
-                unknown |= {"tflop": reason, "tflop_of": reason}
+        request = self._request("measure", order)
+        return measure_throughput(request, self._settings, self._tell, self._log, self.scratch, self._left_s)
 
     def _count(self, order: Order, shapes: tuple[Shape, ...]) -> Ending:
         self._tell("counting what an image computes")
-        # A row is not to lack it because its call was nearly over.
-        timeout_s = None if (left_s := self._left_s()) is None else max(left_s, _LEAST_COUNTING_S)
-        return run_child(self._request("count", order, shapes), self._tell, self._log(order), timeout_s=timeout_s)
+        return self._child("count", order, shapes)
 
     def _clear_weights(self, order: Order, later: Sequence[Order]) -> None:
         """Remove the random weights that no later order reads: all models together would need hundreds of GB."""
@@ -209,9 +224,13 @@ class Run:
     def _request(self, task: Any, order: Order, painted: tuple[tuple[int, int], ...] = ()) -> Request:
         return Request(task=task, order=order, weights=self.weights, parent=os.getpid(), painted=painted)
 
-    def _log(self, order: Order) -> Path:
-        mode = "".join(letter if letter.isalnum() or letter in "+-" else "-" for letter in order.mode)
-        return self.folder / "logs" / f"{order.model}-{mode}-{order.what}.log"
+    def _child(self, task: Any, order: Order, painted: tuple[Shape, ...] = ()) -> Ending:
+        request = self._request(task, order, painted)
+        return run_child(request, self._tell, self._log, self.scratch, timeout_s=self._left_s())
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / LOG
 
     def _tell(self, text: str) -> None:
         self.told(f"{self._prefix}: {text}")

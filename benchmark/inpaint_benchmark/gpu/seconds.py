@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -12,9 +11,11 @@ from typing import Any
 import torch
 from inpaint_worker.pipelines.base import Work
 
-from inpaint_benchmark.gpu.jobs import Bench, Told, spread, whole_picture
-from inpaint_benchmark.gpu.matmul import matmul_rate, synchronise
-from inpaint_benchmark.gpu.orders import Order
+from inpaint_benchmark.gpu.compiled import graphs, not_compiled
+from inpaint_benchmark.gpu.gpu_state import watched
+from inpaint_benchmark.gpu.jobs import Bench, TimedPipeline, Told, spread, whole_picture
+from inpaint_benchmark.gpu.matmul import measured_rate, synchronise
+from inpaint_benchmark.gpu.orders import Order, repeats_of
 
 #: Gets what has been measured, as soon as it is known.
 Found = Callable[..., None]
@@ -23,38 +24,38 @@ NOTHING_LEFT_OUT = "the tier exact leaves nothing out"
 
 
 def measure_seconds(order: Order, bench: Bench, found: Found, told: Told) -> None:
-    """The pipeline must be loaded. `found` is given the fields of `Seconds`."""
-    told("warming up")
-    began = time.perf_counter()
-    bench.pipeline.warm()
-    synchronise()
-    warm_s = time.perf_counter() - began
-    found(warm_s=warm_s)
+    """The worker must be warm. `found` is given the fields of `Seconds`."""
+    told("matrix multiplications")
+    found(**measured_rate("matmul_before", order.device))
+    warmed = bench.resident.pipeline
+    warm_s = warmed.warm_s if isinstance(warmed, TimedPipeline) else 0.0
+    told("the first image")
     first = bench.run(whole_picture(order.width, order.height, 0))
     found(first_image_s=warm_s + first.inference_s + first.beside_s, painted=first.painted)
 
-    images = [whole_picture(order.width, order.height, number) for number in range(1, order.repeats + 1)]
+    repeats = repeats_of(order)
+    images = [whole_picture(order.width, order.height, number) for number in range(1, repeats + 1)]
     reset_peak()
     compiled = graphs()
     done = []
-    for number, inputs in enumerate(images, start=1):
-        told(f"image {number} of {order.repeats}")
-        done.append(bench.run(inputs))
+    with watched() as gpu:
+        for number, inputs in enumerate(images, start=1):
+            told(f"image {number} of {repeats}")
+            done.append(bench.run(inputs))
     found(
         image_s=spread([one.inference_s for one in done]),
         beside_s=spread([one.beside_s for one in done]),
         recompilations=graphs() - compiled,
+        not_compiled=not_compiled(),
         **peaks(),
     )
+    found(**gpu.found)
+    told("matrix multiplications")
+    found(**measured_rate("matmul", order.device))
     found(**_passes([one.work for one in done if one.work is not None]))
 
     told("steps")
     found(**_steps(order, bench))
-    told("matrix multiplications")
-    try:
-        found(matmul=matmul_rate(order.device))
-    except RuntimeError as error:  # beside a model that fills the GPU there may be no room for it
-        found(unknown={"matmul": f"matrix multiplications failed: {' '.join(str(error).split())[:200]}"})
 
 
 def _steps(order: Order, bench: Bench) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def _steps(order: Order, bench: Bench) -> dict[str, Any]:
         synchronise()
         moments.append(time.perf_counter())
 
-    bench.run(whole_picture(order.width, order.height, order.repeats + 1), step)
+    bench.run(whole_picture(order.width, order.height, repeats_of(order) + 1), step)
     # The first call tells that it begins, the second ends the first step, with all that is done before it.
     between = [after - before for before, after in pairwise(moments[1:])]
     if not between:
@@ -96,9 +97,3 @@ def peaks() -> dict[str, Any]:
         "peak_allocated_gb": torch.cuda.max_memory_allocated() / 1e9,
         "peak_reserved_gb": torch.cuda.max_memory_reserved() / 1e9,
     }
-
-
-def graphs() -> int:
-    """Graphs that torch has compiled in this process so far."""
-    dynamo: Any = sys.modules.get("torch._dynamo.utils")
-    return 0 if dynamo is None else int(dynamo.counters["stats"]["unique_graphs"])

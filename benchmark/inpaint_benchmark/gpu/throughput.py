@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from inpaint_core.card import ModelCard
 from inpaint_core.catalogue import Catalogue
 from inpaint_core.ids import new_id
 from inpaint_core.settings import Settings, as_environment
@@ -30,20 +31,23 @@ FROM attempt a JOIN job j ON j.id = a.job_id WHERE j.campaign = :campaign AND j.
 
 
 def measure_throughput(
-    request: Request, servers: Settings, told: Callable[[str], None], log: Path, timeout_s: float | None
+    request: Request,
+    servers: Settings,
+    told: Callable[[str], None],
+    log: Path,
+    scratch: Path,
+    left_s: Callable[[], float | None],
 ) -> Ending:
-    """Queue as many jobs as the order says, and have a worker make them; `servers`: migrated, with no other jobs."""
+    """Have a worker queue its jobs and make them; `servers`: migrated, with no other jobs; `left_s`: before it ends."""
     campaign = f"throughput-{new_id()}"
-    settings = request.settings()
-    card = request.card(settings)
+    request = request.model_copy(update={"campaign": campaign})
+    card = request.card(request.settings())
     with InpaintClient(servers, catalogue=Catalogue({card.name: card})) as client:
-        told("submitting")
-        list(client.submit_many(_specs(request, campaign)))
         over = threading.Event()
         watching: list[threading.Thread] = []
 
         def watch(pid: int) -> None:
-            arguments = (client, campaign, request.order.repeats, pid, over, told)
+            arguments = (client, campaign, pid, over, told)
             thread = threading.Thread(target=_end_when_done, args=arguments, daemon=True)
             watching.append(thread)
             thread.start()
@@ -52,7 +56,7 @@ def measure_throughput(
         variables = as_environment(servers)
         try:
             ending = run_child(
-                request, told, log, timeout_s=timeout_s, module=module, variables=variables, started=watch
+                request, told, log, scratch, timeout_s=left_s(), module=module, variables=variables, started=watch
             )
         finally:
             over.set()
@@ -60,16 +64,24 @@ def measure_throughput(
                 thread.join()
         ending.found |= {"painted": _painted(client, campaign)}
         ending.found |= _figures(client, campaign, ending.found)
-    if ending.failed is None and ending.found.get("jobs") != request.order.repeats:
-        ending.failed = f"Only {ending.found.get('jobs', 0)} of {request.order.repeats} jobs succeeded; see {log}."
+    if ending.failed is None and ending.found.get("jobs") != ending.found.get("loop_images"):
+        ending.failed = (
+            f"Only {ending.found.get('jobs', 0)} of {ending.found.get('loop_images')} jobs succeeded; see {log}."
+        )
     return ending
 
 
-def _specs(request: Request, campaign: str) -> list[JobSpec]:
+def queue_jobs(request: Request, settings: Settings, card: ModelCard, count: int) -> None:
+    """Submit so many jobs of the order, for the worker that asks for it."""
+    with InpaintClient(settings, catalogue=Catalogue({card.name: card})) as client:
+        list(client.submit_many(_specs(request, count)))
+
+
+def _specs(request: Request, count: int) -> list[JobSpec]:
     order = request.order
     tier = Mode.parse(order.mode).tier
     parameters = {} if order.steps is None else {"steps": order.steps}
-    pictures = [whole_picture(order.width, order.height, number) for number in range(order.repeats)]
+    pictures = [whole_picture(order.width, order.height, number) for number in range(count)]
     return [
         JobSpec(
             each.source,
@@ -78,7 +90,7 @@ def _specs(request: Request, campaign: str) -> list[JobSpec]:
             each.prompt,
             seed=each.seed,
             parameters=parameters,
-            campaign=campaign,
+            campaign=request.campaign,
             edit=each.edit,
             tier=tier,
         )
@@ -87,18 +99,19 @@ def _specs(request: Request, campaign: str) -> list[JobSpec]:
 
 
 def _end_when_done(
-    client: InpaintClient, campaign: str, jobs: int, pid: int, over: threading.Event, told: Callable[[str], None]
+    client: InpaintClient, campaign: str, pid: int, over: threading.Event, told: Callable[[str], None]
 ) -> None:
-    """Stop the worker when all jobs have ended."""
+    """Stop the worker when all jobs have ended. It queues them all before it begins with the first."""
     before = 0
     while not over.wait(_LOOK_S):
         with client.database.read() as connection:
             ended = {row[0]: int(row[1]) for row in connection.execute(text(_ENDED), {"campaign": campaign})}
+        jobs = sum(ended.values())
         done = sum(count for status, count in ended.items() if status not in ("queued", "running"))
         if done != before:
             told(f"{done} of {jobs} jobs")
             before = done
-        if done >= jobs:
+        if 0 < jobs <= done:
             os.kill(pid, signal.SIGTERM)
             return
 

@@ -13,7 +13,9 @@ import warnings
 from inpaint_core.errors import InpaintError
 from inpaint_core.log import setup_logging
 from inpaint_core.s3 import S3Store
+from inpaint_core.settings import Settings
 from inpaint_worker.arrays import Pixels
+from inpaint_worker.device_thread import DeviceThread
 from inpaint_worker.geometry.canvas import open_canvas
 from inpaint_worker.pipelines import Edit, Pipeline, StepCallback, build_pipeline
 from inpaint_worker.pipelines.base import Work, work_of
@@ -21,13 +23,20 @@ from inpaint_worker.serve import run_worker
 
 from inpaint_benchmark.gpu.child import Request, Teller, die_with
 from inpaint_benchmark.gpu.modes import Mode
+from inpaint_benchmark.gpu.throughput import queue_jobs
+
+#: A loop lasts about so long where nobody says how many images it has; and has so many at least and at most.
+LOOP_S, FEWEST, MOST = 60.0, 4, 500
 
 
 class BarePipeline:
     """The pipeline of a worker, which also runs a loop of edits once it is warm."""
 
-    def __init__(self, pipeline: Pipeline, request: Request, teller: Teller) -> None:
+    def __init__(self, pipeline: Pipeline, request: Request, settings: Settings, teller: Teller) -> None:
         self.card = pipeline.card
+        #: Images of a loop, once the pipeline is warm.
+        self.count = 0
+        self._settings = settings
         self._pipeline = pipeline
         self._request = request
         self._teller = teller
@@ -44,10 +53,13 @@ class BarePipeline:
         return self._pipeline.described()
 
     def warm(self) -> None:
-        """As the pipeline's, and then the loop."""
+        """As the pipeline's, and then the loop; then as many jobs are queued."""
         self._pipeline.warm()
         self.loop(1)  # the shape that the jobs have may have to be compiled
-        self._teller.found(bare_s=self.loop(self._request.order.repeats), runtime=self._pipeline.described())
+        self.count = self._request.order.repeats or images_in_a_loop(self.loop(1))
+        self._teller.found(loop_images=self.count, bare_s=self.loop(self.count), runtime=self._pipeline.described())
+        self._teller.told("submitting")
+        queue_jobs(self._request, self._settings, self.card, self.count)
         self._teller.told("jobs")
 
     def run(self, edit: Edit, on_step: StepCallback) -> Pixels:
@@ -99,6 +111,11 @@ class BarePipeline:
         return Edit(image, region, inputs.seed, inputs.prompt, parameters=parameters, tier=tier)
 
 
+def images_in_a_loop(image_s: float) -> int:
+    """As many as take a minute."""
+    return min(MOST, max(FEWEST, round(LOOP_S / image_s)))
+
+
 def main() -> int:
     """Serve until SIGTERM."""
     request = Request.model_validate_json(sys.argv[1])
@@ -126,14 +143,16 @@ def _serve(request: Request, teller: Teller) -> None:
         import torch
 
         torch.set_num_threads(1)
-    pipeline = BarePipeline(build_pipeline(card, settings), request, teller)
+    pipeline = BarePipeline(build_pipeline(card, settings), request, settings, teller)
     parameters = card.resolve({} if request.order.steps is None else {"steps": request.order.steps})
     teller.found(parameters=parameters)
-    if status := run_worker(settings, card, pipeline, S3Store(settings)):
+    device = DeviceThread()
+    if status := run_worker(settings, card, pipeline, S3Store(settings), device):
         teller.failed(f"The worker ended with status {status}.")
         return
     teller.found(busy=pipeline.busy, unknown={"busy": "only one job was made"})
-    teller.found(bare_after_s=pipeline.loop(request.order.repeats))
+    # On the thread that made the jobs: what was compiled there is not compiled for another.
+    teller.found(bare_after_s=device.call(lambda: pipeline.loop(pipeline.count)))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,7 +34,8 @@ def gpu(
         list[str],
         typer.Option(
             metavar="MODE ...",
-            help="INPAINT_ACCELERATE, perhaps with +TIER: none, auto, compile,fuse-qkv+fast. Several with spaces.",
+            help="INPAINT_ACCELERATE, perhaps with +TIER: none, auto, compile,fuse-qkv+fast; or candidates: what may be "
+            "quicker. Several with spaces.",
         ),
     ] = ["auto"],  # noqa: B006
     what: Annotated[
@@ -42,12 +44,12 @@ def gpu(
     size: Annotated[str, typer.Option(metavar="WxH", help="Of the picture that comes in.")] = "1024x1024",
     steps: Annotated[str, typer.Option(metavar="default|N", help="Denoising steps.")] = "default",
     repeats: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Steady images (or jobs) that are timed. Default: 5, 3 or 20.")
+        int | None, typer.Option(min=1, max=1000, help="Steady images (or jobs) that are timed. Default: 5, 3, a minute.")
     ] = None,
     tiny: Annotated[bool, typer.Option("--tiny", help="Narrow models, small pictures: to see that it works.")] = False,
     device: Annotated[str, typer.Option(metavar="cuda|cpu", help="cpu: with --tiny or --weights.")] = "cuda",
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Rows, report and logs. Default: out/bench-gpu.")
+        Path | None, typer.Option(metavar="FOLDER", help="Rows, report and log. Default: out/bench-gpu.")
     ] = None,
     weights: Annotated[
         Path | None,
@@ -55,7 +57,7 @@ def gpu(
     ] = None,
     scratch: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where random weights are written: up to 60 GB. Default: in --out."),
+        typer.Option(metavar="FOLDER", help="Where random weights are written: up to 60 GB. Default: below /tmp."),
     ] = None,
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Leave random weights there when a model is done.")
@@ -67,6 +69,9 @@ def gpu(
         float | None,
         typer.Option(min=10, metavar="SECONDS", help="Begin nothing that would not end by then (exit code 124)."),
     ] = None,
+    begun_at: Annotated[
+        float | None, typer.Option(hidden=True, metavar="UNIX", help="When what the time limit is of began, seconds.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Also what has a row already.")] = False,
     report_only: Annotated[bool, typer.Option("--report-only", help="Measure nothing; write the report anew.")] = False,
     as_json: options.Json = False,
@@ -76,7 +81,7 @@ def gpu(
     Weights are random and of full size, so nothing is downloaded: time and memory do not depend on them. Each model in
     each mode is a process of its own and a row, kept at once; the same command again goes on with what is missing.
 
-    Example: inpaint bench gpu --models all --modes "none auto" --usd-per-hour 3.5 --time-limit 570
+    Example: inpaint bench gpu --models all --modes candidates --usd-per-hour 3.5 --time-limit 520
     """
     from inpaint_benchmark.gpu.journal import Journal
     from inpaint_core.catalogue import load_catalogue
@@ -92,11 +97,12 @@ def gpu(
         catalogue, models, modes, what, size, steps, repeats=repeats, tiny=tiny, device=device, weights=weights
     )
     _need_packages()
-    random = scratch or folder / "weights"
-    found = weights or random / ("tiny" if tiny else "full")
+    place, orders = _place(scratch, catalogue, orders, tiny=tiny, random=weights is None)
+    found = weights or place / ("tiny" if tiny else "full")
+    since = 0.0 if begun_at is None else max(0.0, time.time() - begun_at)
     with journal.held():
         left = _measure(
-            journal, folder, found.absolute(), catalogue, orders, time_limit, usd_per_hour,
+            journal, folder, found.absolute(), place, catalogue, orders, time_limit, since, usd_per_hour,
             again=again, keep_weights=keep_weights,
         )  # fmt: skip
         _report(journal, folder, usd_per_hour, left, as_json)
@@ -107,19 +113,41 @@ def gpu(
         )
 
 
+def _place(
+    scratch: Path | None, catalogue: Catalogue, orders: list[Order], *, tiny: bool, random: bool
+) -> tuple[Path, list[Order]]:
+    """Where weights and compiled code lie meanwhile, and the orders whose weights have room there."""
+    from inpaint_benchmark.gpu.scratch import default_scratch, leave_out_too_large, prepare
+
+    place = (scratch or default_scratch()).absolute()
+    if random and not tiny:
+        cards = [catalogue.card(name) for name in dict.fromkeys(order.model for order in orders)]
+        fitting, left_out = leave_out_too_large(cards, place / "full")
+        for sentence in left_out:
+            console.note(sentence)
+        names = [card.name for card in fitting]
+        orders = [order for order in orders if order.model in names]
+        console.note(f"random weights are written to {place}, and removed when their model is done")
+    prepare(place, own=scratch is None)
+    return place, orders
+
+
 def _measure(
     journal: Journal,
     folder: Path,
     weights: Path,
+    scratch: Path,
     catalogue: Catalogue,
     orders: Sequence[Order],
     time_limit: float | None,
+    since_s: float,
     usd_per_hour: float | None,
     *,
     again: bool,
     keep_weights: bool,
 ) -> list[Order]:
     from inpaint_benchmark.gpu.running import Run
+    from inpaint_benchmark.gpu.scratch import clear
 
     with console.live_line() as line:
 
@@ -128,10 +156,13 @@ def _measure(
             console.tell(_line(row))
 
         run = Run(
-            journal, folder.absolute(), weights, catalogue, _servers, line, kept, time_limit, keep_weights=keep_weights
-        )
+            journal, folder.absolute(), weights, scratch, catalogue, _servers, line, kept, time_limit,
+            keep_weights=keep_weights, began=time.monotonic() - since_s,
+        )  # fmt: skip
         try:
-            return run.carry_out(orders, again=again)
+            left = run.carry_out(orders, again=again)
+            clear(scratch)
+            return left
         except KeyboardInterrupt:
             console.note(f"rows so far are in {journal.path}; the same command goes on with what is missing")
             raise
