@@ -34,7 +34,7 @@ export class Outbox {
   }
 
   add(path, body) {
-    const entry = { path, body, at: Date.now() + Math.random() };
+    const entry = { path, body, at: Date.now() + Math.random(), waited: this.failures > 0 || this.rests.size > 0 };
     this.entries.push(entry);
     try {
       localStorage.setItem(this.prefix + path, JSON.stringify(entry));
@@ -65,7 +65,8 @@ export class Outbox {
     try {
       for (let number = 0; number < localStorage.length; number += 1) {
         const key = localStorage.key(number);
-        if (key.startsWith(this.prefix)) found.push(JSON.parse(localStorage.getItem(key)));
+        if (!key.startsWith(this.prefix)) continue;
+        found.push({ ...JSON.parse(localStorage.getItem(key)), waited: true });
       }
     } catch {
       return [];
@@ -96,10 +97,13 @@ export class Outbox {
 
   async send(entry) {
     const { path, body, at } = entry;
-    const waited = Number(Math.max(0, (Date.now() - at) / 1000).toFixed(3));
+    // What is sent at once counts in the order in which it arrives. To tell how long it waited would put keys that are
+    // pressed milliseconds apart into the order in which the network was quick.
+    const waited = entry.waited ? Math.max(0, Number(((Date.now() - at) / 1000).toFixed(3))) : 0;
     try {
       await ask("PUT", path, body.criterion === undefined ? body : { ...body, waited_s: waited });
     } catch (error) {
+      for (const each of this.entries) each.waited = true;
       if (!(error instanceof Refused)) await this.fail(error);
       else if (error.code === "too_soon") await this.look(itemOf(entry), error.waitS * 1000);
       else if ([401, 403, 404].includes(error.status)) await this.stay(entry, error);
