@@ -49,7 +49,13 @@ class SlowPipeline:
     work: Work | None = None
 
     def load(self) -> None:
-        """Nothing to load."""
+        """Nothing to load; with SLOW_LOAD, torch computes without end."""
+        if os.environ.get("SLOW_LOAD"):
+            import torch
+
+            numbers = torch.ones(300, 300)
+            while True:
+                numbers = torch.mm(numbers, numbers) * 0
 
     def described(self) -> dict[str, object]:
         """Nothing that could change a picture."""

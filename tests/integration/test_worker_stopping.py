@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import pytest
+from inpaint_core.settings import Settings
 from inpaint_core.status import JobStatus
 from inpaint_db.queries import list_workers
 from inpaint_db.session import Database
@@ -78,6 +81,24 @@ class TestStopping:
         until(slow_client, job_id, lambda view: view.phase == "inference")
         assert worker.stop() == 0
         assert attempts(database, job_id) == [(1, "released")]
+
+    def test_sigterm_ends_a_worker_that_is_still_loading(
+        self, stack_env: dict[str, str], settings: Settings, database: Database, tmp_path: Path
+    ) -> None:
+        pytest.importorskip("torch", reason="comes with the extra 'diffusers'")
+        worker = SlowWorker({**stack_env, "SLOW_LOAD": "1"}, settings, tmp_path / "worker.log")
+        try:
+            deadline = time.monotonic() + LONG_S
+            while "libtorch_cpu" not in Path(f"/proc/{worker.pid}/maps").read_text():
+                assert time.monotonic() < deadline, worker.tail()
+                time.sleep(0.05)
+            time.sleep(1)  # it is imported; then it computes
+            assert worker.stop() == 0, worker.tail()
+        finally:
+            worker.kill()
+        assert "worker_stopped" in worker.tail() and "terminate called" not in worker.tail()
+        with database.read() as connection:
+            assert list_workers(connection, live_s=30) == []
 
     def test_says_in_the_worker_table_that_it_has_stopped(
         self, start_slow: Callable[..., SlowWorker], database: Database
