@@ -68,6 +68,8 @@ class RevealedItem:
     purpose: str
     repeat_of_position: int | None
     model: str
+    #: What it was made in; None: a model as a whole.
+    tier: str | None
     sample: str | None
     trial_ids: list[UUID]
     job_id: UUID | None
@@ -220,13 +222,16 @@ def finish_session(connection: Connection, rater_id: UUID, session_id: UUID) -> 
 
 
 _REVEAL = text("""
-SELECT i.id AS item_id, i.position, i.kind, i.purpose, o.position AS repeat_of_position, i.model, s.name AS sample,
-       i.trial_ids, i.job_id, p.skipped, p.flagged, c.passed,
+SELECT i.id AS item_id, i.position, i.kind, i.purpose, o.position AS repeat_of_position, i.model,
+       coalesce(n.tier, a.tier) AS tier, s.name AS sample, i.trial_ids, i.job_id, p.skipped, p.flagged, c.passed,
        (SELECT coalesce(jsonb_object_agg(r.criterion, r.stars), '{}') FROM current_rating r WHERE r.item_id = i.id)
          AS stars
   FROM rating_item i
   JOIN rating_progress p ON p.item_id = i.id
   LEFT JOIN rating_item o ON o.id = i.repeat_of
+  LEFT JOIN run n ON n.id = i.run_id
+  LEFT JOIN job j ON j.id = i.job_id
+  LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempt
   LEFT JOIN sample s ON s.id = i.sample_id
   LEFT JOIN rating_check c ON c.item_id = i.id
  WHERE i.session_id = :session_id ORDER BY i.position

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from inpaint_core.settings import Settings
+from inpaint_db.rating_sessions import reveal
 from inpaint_db.session import Database
+from inpaint_web.pages.rate import by_model
 from sqlalchemy import text
 from starlette.testclient import TestClient
 from web_scene import Rated, WebScene
@@ -40,6 +44,31 @@ def test_a_whole_session_can_be_rated_finished_and_is_then_revealed(ada: TestCli
     revealed = ada.get(f"/rate/{rated.session_id}/reveal")
     assert revealed.status_code == 200
     assert "opencv-telea" in revealed.text and "opencv-ns" in revealed.text
+
+
+def test_what_is_revealed_names_the_tier_and_only_then(
+    enter: Callable[[str], TestClient], scene: WebScene, database: Database
+) -> None:
+    rated = scene.session(scene.run(samples=1, trials=1, tier="fast"))
+    browser = enter(rated.token)
+    assert "fast" not in browser.get(f"/rate/{rated.session_id}").text
+    for position in (1, 2):
+        assert "fast" not in str(item(browser, rated, position))
+        for criterion in item(browser, rated, position)["criteria"]:
+            assert give(browser, rated, position, criterion, 3).status_code == 200
+    assert browser.post(f"/api/sessions/{rated.session_id}/finish").status_code == 200
+    revealed = browser.get(f"/rate/{rated.session_id}/reveal").text
+    assert '<th scope="row">opencv-telea (fast)</th>' in revealed
+    assert revealed.count("made by opencv-telea (fast)") == revealed.count("made by opencv-telea") == 1
+    with database.read() as connection:
+        items = reveal(connection, rated.rater_id, rated.session_id)
+    first, second = (
+        replace(items[0], tier=tier, stars={"realism": stars}) for tier, stars in (("exact", 4), ("fast", 1))
+    )
+    # Jobs of production mix tiers.
+    assert [(m.tier, m.items, m.means) for m in by_model([second, first])] == [
+        ("exact", 1, {"realism": 4}), ("fast", 1, {"realism": 1}),
+    ]  # fmt: skip
 
 
 def test_outputs_have_four_questions_and_sets_of_trials_have_one(ada: TestClient, rated: Rated) -> None:

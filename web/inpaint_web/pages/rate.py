@@ -18,13 +18,16 @@ from inpaint_web.errors import NotThere
 from inpaint_web.site import RaterNow, SiteNow
 
 router = APIRouter()
+#: A model and a tier.
+_Made = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStars:
-    """What this rater gave a model: mean stars by criterion, of pictures that were no checks."""
+    """What this rater gave a model in a tier: mean stars by criterion, of pictures that were no checks."""
 
     model: str
+    tier: str | None
     items: int
     means: dict[str, float]
 
@@ -62,14 +65,15 @@ def own_session(connection: Connection, rater_id: UUID, session_id: UUID) -> Ses
 
 
 def by_model(items: list[RevealedItem]) -> list[ModelStars]:
-    """Means by model, the best first."""
-    given: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    count: defaultdict[str, int] = defaultdict(int)
+    """Means by model and tier, the best first."""
+    given: defaultdict[_Made, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    count: defaultdict[_Made, int] = defaultdict(int)
     for item in items:
         if item.purpose != "real":
             continue
-        count[item.model] += 1
+        made = (item.model, item.tier)
+        count[made] += 1
         for criterion, stars in item.stars.items():
-            given[item.model][criterion].append(stars)
-    found = [ModelStars(m, count[m], {c: fmean(stars) for c, stars in given[m].items()}) for m in count]
+            given[made][criterion].append(stars)
+    found = [ModelStars(*made, count[made], {c: fmean(stars) for c, stars in given[made].items()}) for made in count]
     return sorted(found, key=lambda each: -fmean(each.means.values()) if each.means else 0)
