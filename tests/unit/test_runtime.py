@@ -245,6 +245,55 @@ class TestErrors:
             raise RuntimeError(text)
         assert forgotten == [True]
 
+    @pytest.mark.parametrize("how", ["in the compiler", "from it", "while captured", "told of alone"])
+    def test_memory_that_ran_out_while_something_is_compiled_is_freed_as_well(
+        self, gpu: Any, monkeypatch: pytest.MonkeyPatch, how: str
+    ) -> None:
+        from torch._dynamo.exc import BackendCompilerFailed
+
+        gpu(80)
+        held: list[weakref.ref[Tensor]] = []
+        alive: list[bool] = []
+        monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.append(any(ref() is not None for ref in held)))
+
+        def compute() -> None:
+            tensor = Tensor()
+            held.append(weakref.ref(tensor))
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has")
+
+        def compiled() -> None:
+            try:
+                compute()
+            except torch.OutOfMemoryError as error:
+                failed = BackendCompilerFailed(compute, error, None)
+                if how == "in the compiler":  # as torch does
+                    raise failed.with_traceback(error.__traceback__) from None
+                if how == "from it":
+                    raise failed from error
+                if how == "told of alone":
+                    told = RuntimeError(str(failed))
+                else:
+                    told = RuntimeError("CUDA error: operation failed due to a previous error during capture")
+                if how == "while captured":
+                    raise told from None
+            raise told
+
+        forgotten: list[bool] = []
+        with (
+            pytest.raises(GpuOutOfMemory, match="flux-1-fill-dev ran out of GPU memory"),
+            gpu_errors(FILL, on_full=lambda: forgotten.append(True)),
+        ):
+            compiled()
+        assert len(held) == 1 and (alive, forgotten) == ([False], [True])
+
+    def test_errors_that_lead_to_each_other_are_looked_at_once(self, gpu: Any) -> None:
+        gpu(80)
+        one, other = RuntimeError("shapes differ"), RuntimeError("sizes differ")
+        one.__context__, other.__context__ = other, one
+        with pytest.raises(RuntimeError) as raised, gpu_errors(FILL):
+            raise one
+        assert raised.value is one
+
     def test_running_out_of_memory_without_a_gpu_is_told_as_well(self, no_gpu: None) -> None:
         with pytest.raises(GpuOutOfMemory), gpu_errors(FILL):
             raise torch.OutOfMemoryError

@@ -19,8 +19,9 @@ from inpaint_worker.pipelines.acceleration import choose_acceleration
 from inpaint_worker.pipelines.fp8 import require_fp8
 from inpaint_worker.pipelines.gpu_room import Gpu, offloads, tiles
 
-#: Memory that did not suffice, as other libraries than torch say it. The context is sound.
-_FULL = ("ALLOC_FAILED", "CUDA error: out of memory")
+#: Memory that did not suffice, as other libraries say it, or torch's compiler, which tells of errors in its own. The
+#: context is sound.
+_FULL = ("ALLOC_FAILED", "CUDA error: out of memory", "CUDA out of memory")
 #: What CUDA calls errors after which no call of the process succeeds any more.
 _BROKEN = ("CUDA error", "device-side assert", "illegal memory access", "cuDNN error", "cublas", "unspecified launch")
 log = get_logger("inpaint.worker")
@@ -89,11 +90,14 @@ def gpu_errors(
     try:
         yield
     except RuntimeError as error:
-        if _is_full(error):
+        # First: memory that did not suffice while a graph was captured ends in an error of CUDA.
+        if (full := _full(error)) is not None:
+            reason = _first_line(full)
+            del full
             _let_go(error)
             on_full()
             free_memory()
-            raise GpuOutOfMemory(f"{card.name} ran out of GPU memory ({_first_line(error)}). {remedy}") from None
+            raise GpuOutOfMemory(f"{card.name} ran out of GPU memory ({reason}). {remedy}") from None
         if torch.cuda.is_available() and any(sign in str(error) for sign in _BROKEN):
             raise GpuContextBroken(f"The GPU context is broken: {_first_line(error)}") from None
         raise
@@ -101,19 +105,37 @@ def gpu_errors(
 
 def is_of_the_gpu(error: BaseException) -> bool:
     """Whether the GPU raised it, full or broken: it says nothing of what was read at the time."""
-    return _is_full(error) or any(sign in str(error) for sign in _BROKEN)
+    return _full(error) is not None or any(sign in str(error) for sign in _BROKEN)
 
 
-def _is_full(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in _FULL)
+def _full(error: BaseException) -> BaseException | None:
+    """That of an error and what led to it which says that memory did not suffice."""
+    return next(
+        (
+            each
+            for each in _story(error)
+            if isinstance(each, torch.OutOfMemoryError) or any(sign in str(each) for sign in _FULL)
+        ),
+        None,
+    )
+
+
+def _story(error: BaseException) -> list[BaseException]:
+    """An error and what led to it: what it was raised from or beside, and what torch's compiler keeps of it."""
+    found: list[BaseException] = []
+    left: list[BaseException | None] = [error]
+    while left:
+        each = left.pop(0)
+        if each is not None and not any(each is other for other in found):
+            found.append(each)
+            left += [each.__cause__, each.__context__, getattr(each, "inner_exception", None)]
+    return found
 
 
 def _let_go(error: BaseException) -> None:
     """Empty the frames that an exception came through: until then their tensors stay on the GPU with it."""
-    found: BaseException | None = error
-    while found is not None:
-        traceback.clear_frames(found.__traceback__)
-        found = found.__context__
+    for each in _story(error):
+        traceback.clear_frames(each.__traceback__)
 
 
 def free_memory() -> None:
