@@ -1,4 +1,4 @@
-"""What makes a diffusion model quicker without another picture: one list of words, on a card or as a setting."""
+"""What makes a diffusion model quicker and its picture hardly another: one list of words, on a card or as a setting."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ _OTHERS: dict[str, str] = {
     "channels-last": "convolutions see the channels of a pixel beside each other",
     "half-vae": "the autoencoder stays in bfloat16 where it would compute in float32",
 }
+#: Those that change pictures by more than the last bits: models with and without are to be told apart.
+_CHANGES_PICTURES = ("half-vae",)
 #: Kernels of attention, and what they need besides torch.
 ATTENTION: dict[str, str] = {
     "native": "torch's own choice",
@@ -46,7 +48,7 @@ WORDS: tuple[str, ...] = (*COMPILING, *_OTHERS, *map(attention_word, ATTENTION))
 
 @dataclass(frozen=True, slots=True)
 class Acceleration:
-    """How a model is made quicker. The arithmetic is the same; its rounding may differ.
+    """How a model is made quicker. The arithmetic is the same, but for `half_vae`; its rounding may differ.
 
     Written as words with commas between them, e.g. `compile,fuse-qkv,attention=cudnn`; `none` is plain diffusers.
     """
@@ -119,6 +121,11 @@ class Acceleration:
     def without(self, left_out: Collection[str]) -> Acceleration:
         """The same but for some of its words."""
         return Acceleration.parse(",".join(self.beyond(left_out)))
+
+
+def changes_pictures(written: str) -> str | None:
+    """Of an acceleration, as an environment has it, the words that change pictures; None if there are none."""
+    return ",".join(word for word in _CHANGES_PICTURES if word in written.split(",")) or None
 
 
 #: Plain diffusers.

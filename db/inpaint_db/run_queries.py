@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from inpaint_core.acceleration import changes_pictures
 from inpaint_core.errors import InvalidRequest
 from inpaint_core.ids import new_id
 from inpaint_core.status import JobStatus
@@ -201,7 +202,7 @@ def adopt_jobs(connection: Connection, run_id: UUID, key: str) -> None:
     )
 
 
-#: What of `environment.runtime` says how a model is held without changing its pictures.
+#: What of `environment.runtime` says how a model is held without changing its pictures; some accelerations do.
 _NOT_THE_MODEL = ("device", "offload", "acceleration", "compile")
 
 
@@ -216,10 +217,7 @@ def note_model_versions(connection: Connection, run_id: UUID) -> None:
         {"run_id": run_id},
     ).all()
     for row in rows:
-        held = {name: value for name, value in row.runtime.items() if name not in _NOT_THE_MODEL}
-        if not held and row.opencv:
-            held = {"opencv": row.opencv}
-        version_id = _model_version(connection, row.model, held)
+        version_id = _model_version(connection, row.model, held_as(row.runtime, row.opencv))
         connection.execute(
             text("""
             UPDATE trial t SET model_version_id = :version_id
@@ -233,6 +231,14 @@ def note_model_versions(connection: Connection, run_id: UUID) -> None:
                 "environment_id": row.environment_id,
             },
         )
+
+
+def held_as(runtime: Mapping[str, Any], opencv: str | None) -> dict[str, Any]:
+    """What of `environment.runtime` tells versions of a model apart; `opencv`: its version, for models that are it."""
+    held = {name: value for name, value in runtime.items() if name not in _NOT_THE_MODEL}
+    if (changed := changes_pictures(str(runtime.get("acceleration", "")))) is not None:
+        held["acceleration"] = changed
+    return held or ({"opencv": opencv} if opencv else {})
 
 
 def _model_version(connection: Connection, model: str, held: dict[str, Any]) -> UUID:

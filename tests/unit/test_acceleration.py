@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from inpaint_core.acceleration import ATTENTION, COMPILING, NOTHING, WORDS, Acce
 from inpaint_core.catalogue import load_catalogue
 from inpaint_core.errors import InpaintError, SettingsInvalid
 from inpaint_core.settings import as_environment, load_settings, shown
+from inpaint_db.run_queries import held_as
 
 FILL, SDXL = "flux-1-fill-dev", "stable-diffusion-xl-1.0-inpainting-0.1"
 
@@ -114,3 +116,24 @@ def test_a_card_that_says_what_its_model_cannot_is_refused_by_file_and_key(
 def test_words_can_be_left_out() -> None:
     full = Acceleration.parse("compile,fuse-qkv,attention=cudnn")
     assert str(full.without({"compile", "attention=cudnn"})) == "fuse-qkv" and full.without(()) == full
+
+
+@pytest.mark.parametrize(
+    ("written", "changes"),
+    [
+        ("none", None),
+        ("compile,fuse-qkv,channels-last,attention=cudnn", None),
+        ("half-vae", "half-vae"),
+        ("compile,half-vae", "half-vae"),
+    ],
+)
+def test_what_changes_pictures_makes_a_version_of_the_model_and_what_is_rounding_does_not(
+    written: str, changes: str | None
+) -> None:
+    plain: dict[str, Any] = {"device": "cuda", "dtype": "float16", "offload": False, "quantisation": None}
+    held = held_as({**plain, "acceleration": written}, None)
+    assert held == {"dtype": "float16", "quantisation": None, **({"acceleration": changes} if changes else {})}
+
+
+def test_models_of_opencv_are_told_apart_by_its_version() -> None:
+    assert held_as({}, "4.12") == {"opencv": "4.12"} and held_as({}, None) == {}
