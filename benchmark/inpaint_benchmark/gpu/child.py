@@ -141,6 +141,7 @@ def _measure(request: Request, settings: Settings, teller: Teller) -> None:
     _need_packages(card)
     began = time.perf_counter()
     import torch
+    from inpaint_worker.page_cache import cached_share
     from inpaint_worker.pipelines import build_pipeline
     from inpaint_worker.resident import Resident
 
@@ -150,7 +151,6 @@ def _measure(request: Request, settings: Settings, teller: Teller) -> None:
     teller.found(import_s=time.perf_counter() - began)
     from inpaint_benchmark.gpu.cropping import measure_cropping
     from inpaint_benchmark.gpu.jobs import Bench, TimedPipeline
-    from inpaint_benchmark.gpu.page_cache import cached_share
     from inpaint_benchmark.gpu.seconds import measure_seconds
 
     parameters = card.resolve({} if order.steps is None else {"steps": order.steps})

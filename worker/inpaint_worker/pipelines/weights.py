@@ -13,6 +13,7 @@ from inpaint_core.settings import Settings
 from inpaint_core.weights import Weights
 
 from inpaint_worker import memory
+from inpaint_worker.page_cache import cached_share
 from inpaint_worker.pipelines.hub_errors import hub_errors
 
 #: What is read of a repository besides its weights. Templates of chats (.jinja) belong to tokenizers; transformers
@@ -122,7 +123,7 @@ def read_ahead(
     """Read all weights once, one after the other: loading then finds them in memory instead of seeking on the disk.
 
     `folders`, `file`: only these of it. Another card may have fetched more of the repository. Nothing is read where the
-    memory does not hold them all: the last would push out the first before that is loaded.
+    memory does not hold them all: the last would push out the first before that is loaded. Nor what it holds already.
     """
     wanted = [folder / name for name in folders] or [folder]
     found = {path for part in wanted for name in _of_variant(variant) for path in part.rglob(name)}
@@ -132,6 +133,8 @@ def read_ahead(
     if available is not None and sum(path.stat().st_size for path in paths) > available:
         return
     for path in paths:
+        if cached_share([path]) == 1:
+            continue
         with path.open("rb") as opened:
             while block := opened.read(_READ_BYTES):
                 told(len(block))
