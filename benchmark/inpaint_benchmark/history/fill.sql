@@ -84,7 +84,10 @@ SELECT p.id, a.number, w.id, w.environment_id,
        CASE WHEN (a.number = 1 AND p.second < 0.02) OR p.fate < 0.03 THEN 'failed' ELSE 'succeeded' END,
        p.tier, p.at + interval '20 s', p.at + interval '30 s', p.second > 0.98, 40 * random(), 0.1, 0.1, 3 * random(),
        5 + 3 * random() + CASE WHEN p.second > 0.98 THEN 10 ELSE 0 END, 0.1, 0.1, 0.1, 3e10 + 1e9 * random(),
-       'cuda_allocated', '{"steps": 28, "guidance": 30}',
+       'cuda_allocated',
+       CASE p.tier WHEN 'exact' THEN '{"steps": 28, "guidance": 30}'::jsonb
+                   ELSE '{"steps": 28, "guidance": 30, "tier": "fast", "step_cache": 0.08, "network_passes": 28,
+                          "network_passes_computed": 15}' END,
        '[{"box": [100, 100, 900, 900], "size": [1024, 1024], "content": [1024, 1024]}]',
        CASE WHEN p.fate < 0.01 THEN 'gpu_memory' WHEN p.fate < 0.03 THEN 'invalid_image' END
   FROM planned p
