@@ -18,8 +18,6 @@ _FILE = "candidates.toml"
 _EVERY = "all"
 #: What a CPU has not.
 _GPU_ONLY = {"cuda-graphs", *map(attention_word, ("cudnn", "efficient", "flash", "flash-3", "xformers"))}
-#: Words that change a picture by more than the rounding of the same arithmetic, and how.
-BEYOND_ROUNDING = {"half-vae": "the autoencoder computes in bfloat16 instead of float32"}
 
 
 class Candidate(BaseModel):

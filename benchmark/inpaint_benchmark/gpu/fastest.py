@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from inpaint_core.acceleration import NONE, Acceleration
+from inpaint_core.acceleration import NONE, Acceleration, changes_pictures
 from inpaint_core.tiers import Tier
 from pydantic import BaseModel, ConfigDict
 
-from inpaint_benchmark.gpu.candidates import BEYOND_ROUNDING
 from inpaint_benchmark.gpu.modes import Mode
 from inpaint_benchmark.gpu.orders import Order
 from inpaint_benchmark.gpu.rows import Row, Seconds
@@ -67,8 +66,8 @@ def find_fastest(rows: Sequence[Row]) -> list[Fastest]:
 
 def beyond_rounding(mode: str) -> str | None:
     """What of a mode changes a picture by more than rounding, or None."""
-    words = mode.partition("+")[0].split(",")
-    return "; ".join(f"{word}: {BEYOND_ROUNDING[word]}" for word in words if word in BEYOND_ROUNDING) or None
+    words = changes_pictures(Mode.parse(mode).accelerate)
+    return None if words is None else f"more than rounding: {words}"
 
 
 def toml_lines(fastest: Iterable[Fastest]) -> str:

@@ -34,8 +34,8 @@ def gpu(
         list[str],
         typer.Option(
             metavar="MODE ...",
-            help="INPAINT_ACCELERATE, perhaps with +TIER: none, auto, compile,fuse-qkv+fast; or candidates: what may be "
-            "quicker. Several with spaces.",
+            help="INPAINT_ACCELERATE, perhaps with +TIER: none, auto, compile,fuse-qkv+fast; or candidates: what may "
+            "be quicker. Several with spaces.",
         ),
     ] = ["auto"],  # noqa: B006
     what: Annotated[
@@ -44,7 +44,7 @@ def gpu(
     size: Annotated[str, typer.Option(metavar="WxH", help="Of the picture that comes in.")] = "1024x1024",
     steps: Annotated[str, typer.Option(metavar="default|N", help="Denoising steps.")] = "default",
     repeats: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Steady images (or jobs) that are timed. Default: 5, 3, a minute.")
+        int | None, typer.Option(min=1, max=1000, help="Steady images (or jobs) to time. Default: 5, 3 or a minute's.")
     ] = None,
     tiny: Annotated[bool, typer.Option("--tiny", help="Narrow models, small pictures: to see that it works.")] = False,
     device: Annotated[str, typer.Option(metavar="cuda|cpu", help="cpu: with --tiny or --weights.")] = "cuda",
