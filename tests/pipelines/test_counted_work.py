@@ -114,6 +114,19 @@ def test_the_memory_that_a_card_asks_for_holds_its_weights(card: ModelCard) -> N
         assert largest < card.offload_memory_gb < card.gpu_memory_gb
 
 
+@pytest.mark.parametrize(("name", "billions"), [("flux-1-fill-dev", 8.599), ("z-image-turbo-inpainting", 6.01)])
+def test_a_number_of_8_bits_weighs_one_byte_in_the_blocks_of_a_transformer(name: str, billions: float) -> None:
+    card = load_catalogue()[name]
+    whole, narrow = (
+        {weight.component: weight for weight in weigh(each)}
+        for each in (card, card.model_copy(update={"quantisation": "fp8"}))
+    )
+    before, after = whole.pop("transformer"), narrow.pop("transformer")
+    assert narrow == whole and after.parameters == before.parameters
+    # Half of what the narrowed layers had, and beside it a scale for each row.
+    assert (before.bytes - after.bytes) / 1e9 == pytest.approx(billions, rel=0.001)
+
+
 def flux_step(side: int) -> int:
     """FLOPs of a step of FLUX Fill in a square picture, with a prompt of 512 tokens, from its architecture."""
     assert CROPPED == "flux-1-fill-dev"

@@ -87,6 +87,8 @@ class FluxTransformerBlock(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.norm1 = torch.nn.ModuleDict({"linear": torch.nn.Linear(256, 1536)})
+        self.img_mod = torch.nn.Sequential(torch.nn.SiLU(), torch.nn.Linear(256, 1536))
+        self.adaLN_modulation = torch.nn.Sequential(torch.nn.Linear(256, 1024))
         self.attn = torch.nn.ModuleDict({"to_q": torch.nn.Linear(256, 256), "norm_q": torch.nn.LayerNorm(256)})
         self.ff = torch.nn.ModuleList([torch.nn.Linear(256, 1024), torch.nn.GELU(), torch.nn.Linear(1024, 256)])
         self.narrow = torch.nn.Linear(256, 240)

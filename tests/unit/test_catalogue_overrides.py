@@ -176,3 +176,25 @@ def test_what_is_told_of_a_table_is_not_all_that_is_in_it(file: Path) -> None:
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match=r"there is no such file \(INPAINT_CATALOGUE\)"):
         load_catalogue(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "like"),
+    [
+        ("[models.flux-1-fill-dev]\nquantisation = 'fp8'", "flux-1-fill-dev", "flux-1-fill-dev"),
+        ("[models.flux-1-fill-dev]\nlike = 'flux-1-fill-dev-nf4'", "flux-1-fill-dev", "flux-1-fill-dev-nf4"),
+    ],
+)
+def test_a_model_is_not_quantised_in_another_way_under_its_name(file: Path, text: str, name: str, like: str) -> None:
+    told = refusal(file, text)
+    assert f"models.{name}.quantisation cannot be changed under this name: its pictures" in told
+    assert told.endswith(f'Give it a name of its own: [models.NAME] with like = "{like}".')
+
+
+def test_one_of_ones_own_may_be_and_the_same_may_be_said_again(file: Path) -> None:
+    file.write_text(
+        "[models.mine]\nlike = 'flux-1-fill-dev'\nquantisation = 'fp8'\n"
+        "[models.flux-1-fill-dev-nf4]\nquantisation = 'nf4'\n",
+        encoding="utf-8",
+    )
+    assert load_catalogue(file).card("mine").quantisation == "fp8"

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import torch
 from inpaint_core.card import ModelCard
+from inpaint_worker.pipelines.fp8 import large_layers
 
 from inpaint_benchmark.gpu.counting_networks import meta_network
 from inpaint_benchmark.gpu.drawing import nf4_bytes
 from inpaint_benchmark.gpu.networks import is_network, quantised_layers, stored
 from inpaint_benchmark.gpu.planning import Piece, pieces, tensors
+
+#: What holds weights of 8 bits where a card says fp8.
+_NARROWED = "transformer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,15 @@ class Weight:
 def weigh(card: ModelCard) -> list[Weight]:
     """Each network that a plain edit needs, in the order of the card."""
     dtype: torch.dtype = getattr(torch, card.dtype or "float32")
-    return [_weighed(piece, dtype) for piece in pieces(card) if is_network(piece.part)]
+    in_8_bits = card.quantisation == "fp8"
+    return [
+        _weighed(piece, dtype, narrow=in_8_bits and piece.component == _NARROWED)
+        for piece in pieces(card)
+        if is_network(piece.part)
+    ]
 
 
-def _weighed(piece: Piece, dtype: torch.dtype) -> Weight:
+def _weighed(piece: Piece, dtype: torch.dtype, *, narrow: bool) -> Weight:
     network = meta_network(piece.part.name)
     published = tensors(piece, network, getattr(torch, piece.repository.dtype), seed=0, tiny=False)
     size = sum(one.bytes for one in published)
@@ -44,17 +53,20 @@ def _weighed(piece: Piece, dtype: torch.dtype) -> Weight:
         itemsize = getattr(torch, piece.repository.dtype).itemsize
         return Weight(piece.component, piece.role, size // itemsize, 0, size)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Weight(piece.component, piece.role, parameters, sum(_resident(piece, network, dtype)), size)
+    return Weight(piece.component, piece.role, parameters, sum(_resident(piece, network, dtype, narrow)), size)
 
 
-def _resident(piece: Piece, network: torch.nn.Module, dtype: torch.dtype) -> Iterator[int]:
+def _resident(piece: Piece, network: torch.nn.Module, dtype: torch.dtype, narrow: bool) -> Iterator[int]:
     quantised = piece.repository.quantisation is not None
     packed = quantised_layers(network, piece.repository.single) if quantised else set()
     single = _kept_single(piece, network, dtype)
+    layers = large_layers(network) if narrow else {}
     for name, tensor in stored(network):
         layer, _, own = name.rpartition(".")
         if layer in packed and own == "weight":
             yield nf4_bytes(tensor.numel())
+        elif layer in layers and own == "weight":
+            yield tensor.numel() + tensor.shape[0] * torch.float32.itemsize  # a scale for each row
         elif tensor.is_floating_point():
             yield tensor.numel() * (4 if single & set(layer.split(".")) else dtype.itemsize)
         else:

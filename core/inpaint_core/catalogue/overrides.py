@@ -54,6 +54,13 @@ def apply_overrides(cards: Mapping[str, ModelCard], path: Path) -> dict[str, Mod
             found[name] = ModelCard.model_validate(merged)
         except ValidationError as error:
             raise _explained(path, name, error, known=name in plain or like is not None, names=plain) from None
+        if name in cards and found[name].quantisation != cards[name].quantisation:
+            raise _wrong(
+                path,
+                f"models.{name}.quantisation",
+                "cannot be changed under this name: its pictures, times and ratings would be mixed with those of the "
+                f'model as it is. Give it a name of its own: [models.NAME] with like = "{like or name}".',
+            )
     return found
 
 

@@ -21,6 +21,8 @@ _FP8 = torch.float8_e4m3fn
 _HIGHEST = torch.finfo(_FP8).max
 #: Of layers with fewer inputs or outputs, measuring the tokens takes longer than the product.
 _SMALLEST = 256
+#: How norms are called, and what modulates them: `norm1.linear`, `img_mod.1`, `adaLN_modulation.0`.
+_KEPT = ("norm", "_mod")
 #: What the product asks of both sides.
 _MULTIPLE_OF = 16
 _CAPABILITY = (8, 9)
@@ -44,16 +46,22 @@ def quantise(network: torch.nn.Module, device: str) -> int:
 
     Each is converted on `device`, and stays where it was.
     """
-    blocks = [module for module in network.modules() if type(module).__name__ in BLOCKS]
-    chosen = [
-        (block.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2], layer)
-        for block in blocks
-        for path, layer in block.named_modules()
-        if _is_large(layer) and "norm" not in path
-    ]
-    for parent, name, layer in chosen:
-        setattr(parent, name, Fp8Linear(layer, device))
-    return len(chosen)
+    layers = large_layers(network)
+    for path, layer in layers.items():
+        parent, _, name = path.rpartition(".")
+        setattr(network.get_submodule(parent), name, Fp8Linear(layer, device))
+    return len(layers)
+
+
+def large_layers(network: torch.nn.Module) -> dict[str, torch.nn.Linear]:
+    """Those that `quantise` narrows, by their place in `network`."""
+    return {
+        f"{block}.{path}": layer
+        for block, module in network.named_modules()
+        if type(module).__name__ in BLOCKS
+        for path, layer in module.named_modules()
+        if _is_large(layer) and not any(word in path for word in _KEPT)
+    }
 
 
 def _is_large(layer: Any) -> bool:
