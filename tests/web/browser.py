@@ -10,10 +10,25 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 #: Where Debian and its kin put it.
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+
+def until(page: Page, condition: str, patience_s: float = 30) -> None:
+    """Wait until an expression is true in the page.
+
+    Playwright's own way evaluates it inside the page, again and again, and that is forbidden by the page's policy.
+    """
+    deadline = time.monotonic() + patience_s
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
+        page.wait_for_timeout(20)
 
 
 def chromium() -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from browser import WebServer
+from browser import WebServer, until
 from conftest import PASSWORD
 from factories import encode, make_image, make_mask
 from inpaint_db.rating_pace import item_states
@@ -113,9 +113,9 @@ def test_the_gallery_is_wiped_and_leafed_through_with_the_keyboard(
     assert page.text_content("#lightbox-title") == "opencv-telea, sample-1, trial 1"
     page.keyboard.press("ArrowRight")
     # Keys are answered when the page comes to it, which a busy machine puts off.
-    page.wait_for_function("document.getElementById('lightbox-title').textContent.endsWith('trial 2')")
+    until(page, "document.getElementById('lightbox-title').textContent.endsWith('trial 2')")
     page.focus("#wipe-at")
     page.keyboard.press("Home")
-    page.wait_for_function("document.getElementById('wipe').style.getPropertyValue('--at') === '0%'")
+    until(page, "document.getElementById('wipe').style.getPropertyValue('--at') === '0%'")
     page.keyboard.press("Escape")
-    page.wait_for_function("document.activeElement.dataset.title === 'opencv-telea, sample-1, trial 2'")
+    until(page, "document.activeElement.dataset.title === 'opencv-telea, sample-1, trial 2'")

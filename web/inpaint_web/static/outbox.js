@@ -33,8 +33,11 @@ export class Outbox {
     this.run();
   }
 
-  add(path, body) {
-    const entry = { path, body, at: Date.now() + Math.random(), waited: this.failures > 0 || this.rests.size > 0 };
+  // `restMs`: for so long the server would not take it, nor anything else that is said of the item.
+  add(path, body, restMs = 0) {
+    const waited = this.failures > 0 || this.looking > performance.now();
+    const entry = { path, body, at: Date.now() + Math.random(), waited };
+    if (restMs > 0) this.rests.set(itemOf(entry), performance.now() + restMs + 20);
     this.entries.push(entry);
     try {
       localStorage.setItem(this.prefix + path, JSON.stringify(entry));

@@ -142,7 +142,8 @@ function merge(fresh) {
   Object.assign(now.item, { stars: fresh.stars, skipped: fresh.skipped, flagged: fresh.flagged });
   if (!changed) return;
   for (const name of now.item.criteria) criteria.set(name, fresh.stars[name] ?? null);
-  if (Object.keys(fresh.stars).length) pace.minS = 0;
+  const waiting = outbox.starsOf(`${base}/items/${now.item.position}`);
+  if (Object.keys(fresh.stars).some((name) => !(name in waiting))) pace.minS = 0;
 }
 
 async function refresh() {
@@ -165,12 +166,6 @@ const settled = () => now !== null && now.item.position === wanted;
 // `moveOn`: the next question is the current one then.
 function give(name, stars, moveOn = true) {
   if (!settled()) return criteria.set(name, now.item.stars[name] ?? null);
-  const left = pace.left();
-  if (left > 0) {
-    criteria.set(name, now.item.stars[name] ?? null);
-    tell(`Look a little longer: ${Math.ceil(left)} s more.`, true);
-    return;
-  }
   const { item } = now;
   looking.given();
   item.stars[name] = stars;
@@ -181,7 +176,7 @@ function give(name, stars, moveOn = true) {
     stars,
     duration_s: Number(Math.min(pace.seconds(), LONGEST_S).toFixed(3)),
     ui_version: `page ${bar.dataset.version}`,
-  });
+  }, pace.left()); // Whoever is quick has meant it: it waits here until the server will take it.
   lastSkip = null;
   if (!criteria.missing().length && state(item.position) !== "rated") {
     if (state(item.position) === "open") pace.done();
@@ -191,8 +186,8 @@ function give(name, stars, moveOn = true) {
   }
 }
 
-function save(path, body) {
-  outbox.add(`${base}/${path}`, body);
+function save(path, body, restS = 0) {
+  outbox.add(`${base}/${path}`, body, restS * 1000);
   outbox.empty().then(() => others.postMessage({ position: now?.item.position }));
 }
 
@@ -203,6 +198,10 @@ async function next() {
     criteria.focus(criteria.names.indexOf(missing[0]));
     const skip = isTouch() ? "Skip leaves this one out." : "Press S to skip this one.";
     tell(`${criteria.title(missing[0])} has no stars yet. ${skip}`, true);
+    return;
+  }
+  if (pace.left() > 0 && Object.keys(now.item.stars).length) {
+    tell(`Look a little longer: ${Math.ceil(pace.left())} s more.`, true);
     return;
   }
   const position = nextOpen(now.item.position);
