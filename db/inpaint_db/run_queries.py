@@ -105,6 +105,11 @@ SELECT r.id, r.name, v.dataset, v.version AS dataset_version, r.dataset_version_
   LEFT JOIN trial t ON t.run_id = r.id LEFT JOIN job j ON j.id = t.job_id
 """
 _GROUPED = " GROUP BY r.id, v.id ORDER BY r.created_at DESC, r.id DESC"
+#: Before the rest: runs that have something to look at.
+_RESULTS_FIRST = (
+    " GROUP BY r.id, v.id ORDER BY bool_or(t.imported_at IS NOT NULL OR j.status = 'succeeded') DESC NULLS LAST,"
+    " r.created_at DESC, r.id DESC"
+)
 
 
 def list_runs(connection: Connection, limit: int = 1_000) -> list[RunRow]:
@@ -113,10 +118,14 @@ def list_runs(connection: Connection, limit: int = 1_000) -> list[RunRow]:
     return [RunRow(**row._mapping) for row in rows]
 
 
-def find_run(connection: Connection, name: str) -> RunRow:
-    """A run by its name, or the newest for "latest"; `InvalidRequest` with the newest names if there is none."""
+def find_run(connection: Connection, name: str, *, with_results: bool = False) -> RunRow:
+    """A run by its name, or the newest for "latest"; `InvalidRequest` with the newest names if there is none.
+
+    `with_results`: of those that have a result the newest, if there are any. For whoever wants to look at results.
+    """
     if name == "latest":
-        found = list_runs(connection, 1)
+        order = _RESULTS_FIRST if with_results else _GROUPED
+        found = [RunRow(**row._mapping) for row in connection.execute(text(f"{_RUNS}{order} LIMIT 1"))]
     else:
         rows = connection.execute(text(_RUNS + " WHERE r.name = :name" + _GROUPED), {"name": name})
         found = [RunRow(**row._mapping) for row in rows]

@@ -17,6 +17,7 @@ from inpaint_db.claims import AttemptReport, finish
 from inpaint_db.raters import find_rater_by_token
 from inpaint_db.rating_queries import save_event, save_rating, show_item
 from inpaint_db.rating_sessions import find_session, finish_session, list_sessions
+from inpaint_db.run_queries import find_run
 from inpaint_db.session import Database
 from inpaint_fleet.cli.app import app
 from sqlalchemy import Connection, text
@@ -308,3 +309,12 @@ def test_published_stars_are_entered_for_all_models(database: Database) -> None:
     assert say("import-published", "review") == "45 ratings brought in; 0 there already\n"
     assert say("import-published", "review") == "0 ratings brought in; 45 there already\n"
     assert "published review\timported\t\t\t\t45\t\t" in say("raters")
+
+
+def test_the_latest_run_to_be_looked_at_is_one_with_results(database: Database) -> None:
+    with database.begin() as connection:
+        scene = Scene(connection)
+        scene.run("canceled", scene.dataset("one"), ["a"])
+        assert find_run(connection, "latest").name == "canceled"
+        assert find_run(connection, "latest", with_results=True).name == "test"
+    assert json.loads(say("summary", "latest", "--json"))["run"] == "test"

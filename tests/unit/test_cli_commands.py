@@ -173,6 +173,19 @@ def test_config_show_hides_secrets_and_says_where_values_come_from(
     assert runner.invoke(app, ["config", "path"]).stdout.strip() == str(file)
 
 
+def test_what_runs_for_long_says_in_its_log_which_settings_nothing_reads() -> None:
+    program = (
+        "from inpaint_core.log import setup_logging; from inpaint_core.settings import load_settings; "
+        "from inpaint_fleet.cli.notes import warn_of_unread_settings; "
+        "setup_logging(load_settings()); warn_of_unread_settings()"
+    )
+    environment = {"PATH": "/usr/bin:/bin", "INPAINT_COMPILE": "true", "INPAINT_LOG_FORMAT": "json"}
+    command = [sys.executable, "-c", program]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    (line,) = (said.stdout + said.stderr).splitlines()
+    assert (json.loads(line)["variable"], json.loads(line)["level"]) == ("INPAINT_COMPILE", "warning")
+
+
 def test_a_setting_of_the_local_stack_is_said_to_be_one(environment: Path) -> None:
     environment.mkdir(parents=True)
     (environment / "stack.toml").write_text('s3_url = "http://127.0.0.1:1"\n', encoding="utf-8")

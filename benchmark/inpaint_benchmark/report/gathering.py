@@ -51,6 +51,7 @@ def gather(
     rows = [evaluate(each, stars) for each in results]
     publication = None if baseline is None else read_publication(baseline)
     published = [] if baseline is None else list_published(connection, baseline)
+    failures = failure_rows(connection, run.name)
     checked = [trial["outside_exact"] for trial in trials if trial["outside_exact"] is not None]
     return Report(
         run=run,
@@ -60,13 +61,13 @@ def gather(
         rows=rows if publication is None else _beside(rows, published, publication),
         timings=[timing(each) for each in results],
         front=pareto_rows(connection, run.name),
-        failures=failure_rows(connection, run.name),
+        failures=failures,
         reproducibility=differing,
         trial_columns=trial_columns(connection),
         trials=trials,
         exact=(sum(value == 1 for value in checked), len(checked)),
         notes=[
-            *_notes(run, len(unmeasured(connection, run.id))),
+            *_notes(run, sum(row["jobs"] for row in failures), len(unmeasured(connection, run.id))),
             *_lacking(run, samples, trials),
             *_uneven(trials),
             *_mixed(summaries),
@@ -95,12 +96,14 @@ def _beside(rows: list[Evaluation], published: list[PublishedRow], publication: 
     return [*paired, *(their for their in theirs if their.card not in own)]
 
 
-def _notes(run: RunRow, unmeasured_trials: int) -> list[str]:
+def _notes(run: RunRow, failed: int, unmeasured_trials: int) -> list[str]:
     notes = []
     if run.left:
         notes.append(f"{run.left:,} of {run.trials:,} trials have not ended: `inpaint bench resume {run.name}`.")
-    if run.failed:
-        notes.append(f"{run.failed:,} of {run.trials:,} trials failed. They count in no mean; see Failures.")
+    if failed:
+        notes.append(f"{failed:,} of {run.trials:,} trials failed. They count in no mean; see Failures.")
+    if canceled := run.failed - failed:
+        notes.append(f"{canceled:,} of {run.trials:,} trials were canceled: `inpaint bench resume {run.name}`.")
     if unmeasured_trials:
         notes.append(f"{unmeasured_trials:,} trials are not measured: `inpaint bench measure {run.name}`.")
     if not run.trials:

@@ -44,7 +44,7 @@ def report(
     settings = load_settings()
     with Database(settings) as database:
         with database.read() as connection:
-            found = find_run(connection, run)
+            found = find_run(connection, run, with_results=True)
         file = output or (_FOLDER / f"{found.name}.html" if format_ == "html" else None)
         text = make_report(
             found,

@@ -6,6 +6,8 @@ import logging
 from typing import NoReturn
 
 import structlog
+from inpaint_core.log import get_logger
+from inpaint_core.settings import unknown_variables
 from structlog.typing import EventDict, WrappedLogger
 
 from inpaint_fleet.cli import console
@@ -31,6 +33,12 @@ _SENTENCES = {
 #: What is said of one picture of a batch, and names its row.
 _OF_ONE_PICTURE = ("mask_marks_most", "mask_marks_little", "mask_stretched")
 _told: set[str] = set()
+
+
+def warn_of_unread_settings() -> None:
+    """In the log of what runs for long: a misspelt variable leaves a setting at its default, and nobody notices."""
+    for name in unknown_variables():
+        get_logger("inpaint").warning("setting_unread", variable=name, hint="nothing reads it; perhaps it is misspelt")
 
 
 def show_warnings_as_notes() -> None:

@@ -131,7 +131,7 @@ def import_published(
     from inpaint_db.session import Database
 
     with Database(load_settings()) as database, database.begin() as connection:
-        about = find_run(connection, run) if run else None
+        about = find_run(connection, run, with_results=True) if run else None
         found = import_published_stars(connection, source, about)
     of = f", of the models of {about.name}" if about else ""
     console.say(f"{wording.plural(found.new, 'rating')} brought in; {found.there:,} there already{of}")
@@ -160,7 +160,7 @@ def export(
     if output is not None and output.is_dir():
         raise InvalidRequest(f"{output} is a folder; name a file in it.", path=str(output))
     with Database(load_settings()) as database, database.read() as connection:
-        rows = export_ratings(connection, find_run(connection, run).id if run else None)
+        rows = export_ratings(connection, find_run(connection, run, with_results=True).id if run else None)
     text = export_text(rows, format_)
     if output is None:
         console.say(text.rstrip("\n"))

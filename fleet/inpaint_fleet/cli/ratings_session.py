@@ -78,7 +78,7 @@ def find_or_make(
 
     from inpaint_fleet.cli.blindness import refuse_telling
 
-    run = find_run(connection, wanted.run) if wanted.run is not None else None
+    run = find_run(connection, wanted.run, with_results=True) if wanted.run is not None else None
     query = wanted.query
     if wanted.name is not None:
         refuse_telling(wanted.name, settings, run.models if run else [])

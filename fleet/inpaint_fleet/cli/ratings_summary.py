@@ -26,7 +26,7 @@ def summary(run: RunName, as_json: options.Json = False) -> None:
     from inpaint_db.session import Database
 
     with Database(load_settings()) as database, database.read() as connection:
-        found = summarise(connection, find_run(connection, run))
+        found = summarise(connection, find_run(connection, run, with_results=True))
     if as_json:
         console.document(found)
         return

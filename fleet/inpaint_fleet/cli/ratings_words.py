@@ -14,7 +14,7 @@ def words(run: RunName, as_json: options.Json = False) -> None:
     from inpaint_db.session import Database
 
     with Database(load_settings()) as database, database.read() as connection:
-        about = find_run(connection, run)
+        about = find_run(connection, run, with_results=True)
         found = words_of(connection, about.id, limit=100_000)
     if as_json:
         console.document(found)

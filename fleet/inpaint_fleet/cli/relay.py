@@ -17,8 +17,11 @@ def relay() -> None:
     from inpaint_core.settings import load_settings
     from inpaint_producer.relay import Relay
 
+    from inpaint_fleet.cli.notes import warn_of_unread_settings
+
     settings = load_settings()
     setup_logging(settings)
+    warn_of_unread_settings()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -28,6 +28,8 @@ def web(
     from inpaint_core.log import setup_logging
     from inpaint_core.settings import load_settings
 
+    from inpaint_fleet.cli.notes import warn_of_unread_settings
+
     if link:
         _tell_link(load_settings())
         return
@@ -42,6 +44,7 @@ def web(
     chosen = {"web_host": host, "web_port": port}
     settings = load_settings(**{name: value for name, value in chosen.items() if value is not None})
     setup_logging(settings)
+    warn_of_unread_settings()
     serve(settings)
 
 

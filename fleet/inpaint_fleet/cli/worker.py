@@ -23,9 +23,12 @@ def worker(
     from inpaint_core.log import setup_logging
     from inpaint_core.settings import load_settings
 
+    from inpaint_fleet.cli.notes import warn_of_unread_settings
+
     settings = load_settings()
     load_catalogue(settings.catalogue).card(model)
     setup_logging(settings)
+    warn_of_unread_settings()
     try:
         from inpaint_worker.serve import serve
     except ModuleNotFoundError as error:

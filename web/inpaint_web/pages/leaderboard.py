@@ -43,7 +43,7 @@ def leaderboard(site: SiteNow, run: Annotated[str, Query(max_length=200)] = "lat
     """The table and the plots of a run, the newest one if none is named."""
     with site.database.read() as connection:
         runs = list_runs(connection, 200)
-        row = find_run(connection, run) if runs else None
+        row = find_run(connection, run, with_results=True) if runs else None
     board = None if row is None else _board(site, row)
     return site.page("leaderboard.html", {"runs": runs, "run": row, "board": board})
 
