@@ -25,9 +25,9 @@ from inpaint_core.catalogue import load_catalogue
 from inpaint_core.settings import Settings
 
 pytest.importorskip("diffusers")
-FIRST, SECOND = "sd3-controlnet-inpainting", "stable-diffusion-2-inpainting"
+MODEL, FIRST, SECOND = "stable-diffusion-2-inpainting", "none", "fuse-qkv"
 _COMMAND = [sys.executable, "-m", "inpaint_fleet.cli", "bench", "gpu", "--tiny", "--device", "cpu"]
-_QUICK = ["--models", f"{FIRST},{SECOND}", "--modes", "none", "--size", "256x256", "--steps", "2", "--repeats", "2"]
+_QUICK = ["--models", MODEL, "--modes", f"{FIRST} {SECOND}", "--size", "256x256", "--steps", "2", "--repeats", "2"]
 _HANG_S = 240
 
 
@@ -103,15 +103,15 @@ def test_deaths_cost_a_row_at_most_and_the_same_command_goes_on(
     out.mkdir()
     words = [*_QUICK, "--out", str(out), "--scratch", str(scratch)]
     killed = command(*words)
-    killed.until(f"1 of 2: {FIRST}, none, seconds: loading")
+    killed.until(f"1 of 2: {MODEL}, {FIRST}, seconds: loading")
     os.kill(killed.child(), signal.SIGKILL)
-    killed.until(f"2 of 2: {SECOND}, none, seconds: loading")
+    killed.until(f"2 of 2: {MODEL}, {SECOND}, seconds: loading")
     child = killed.child()
     killed.process.kill()
     assert gone(child), "what measures outlived the command"
     assert list(scratch.glob("compiled-*"))  # nobody was left who could remove it: the next call does
     (row,) = Journal(out).rows
-    assert row.order.model == FIRST
+    assert row.order.mode == FIRST
     assert row.failed is not None and "SIGKILL" in row.failed
     assert isinstance(row.measured, Seconds)
     assert row.measured.import_s is not None  # known before it died
@@ -119,11 +119,11 @@ def test_deaths_cost_a_row_at_most_and_the_same_command_goes_on(
 
     going_on = command(*words, "--usd-per-hour", "2")
     assert going_on.end() == 0, going_on.said
-    assert not [line for line in going_on.said if FIRST in line]
+    assert not [line for line in going_on.said if f"{MODEL}, {FIRST}" in line]
     assert not list(scratch.glob("compiled-*"))
     assert going_on.said[-1] == str(out / "report.md")
     rows = Journal(out).rows
-    assert [row.order.model for row in rows] == [FIRST, SECOND]
+    assert [row.order.mode for row in rows] == [FIRST, SECOND]
     measured = rows[1].measured
     assert isinstance(measured, Seconds)
     assert rows[1].failed is None
@@ -146,9 +146,9 @@ def test_deaths_cost_a_row_at_most_and_the_same_command_goes_on(
     text = (out / "report.md").read_text()
     assert "Random weights: time and memory only." in text
     assert "A CPU: what stands here shows that it works, and says nothing of a GPU." in text
-    assert f"| `{SECOND}` | `none` | 2 | 256x256 |" in text
+    assert f"| `{MODEL}` | `{SECOND}` | 2 | 256x256 |" in text
     assert "Tiny models: these numbers show that it works" in text
-    assert f"| `{FIRST}` | `none` | seconds |" in text
+    assert f"| `{MODEL}` | `{FIRST}` | seconds |" in text
     # Random weights are removed when their model is done, and what processes that were killed had compiled.
     assert not scratch.exists()
     assert {path.name for path in out.iterdir()} == {
@@ -159,8 +159,8 @@ def test_deaths_cost_a_row_at_most_and_the_same_command_goes_on(
 @pytest.mark.timeout(900)
 def test_a_whole_worker_with_a_tiny_model(settings: Settings, tmp_path: Path) -> None:
     orders, _ = make_orders(
-        choose_cards([FIRST], load_catalogue()),
-        parse_modes(["none"]),
+        choose_cards([MODEL], load_catalogue()),
+        parse_modes([FIRST]),
         ["throughput"],
         (256, 256),
         steps=2,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
+import os
 import re
+import shutil
+import subprocess
 import sys
+import time
 import tomllib
 import zipfile
 from collections.abc import Iterable
@@ -91,3 +95,20 @@ def test_a_repacked_wheel_lacks_what_is_unwanted_and_its_record_is_right(bundle:
         assert wheel.namelist() == ["a/__init__.py", record]
         digest = base64.urlsafe_b64encode(hashlib.sha256(b"x = 1\n").digest()).rstrip(b"=").decode()
         assert wheel.read(record).decode() == f"a/__init__.py,sha256={digest},6\n{record},,\n"
+
+
+def test_the_time_limit_counts_from_before_the_environment_is_made(tmp_path: Path) -> None:
+    shutil.copy(FOLDER / "run.sh", tmp_path)
+    (tmp_path / "python-version").write_text("3.12\n")
+    program = tmp_path / "venv" / "bin" / "inpaint"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    (tmp_path / "venv" / ".installed").touch()
+    before = int(time.time())
+    command = ["sh", str(tmp_path / "run.sh"), "--models", "all"]
+    environment = {"PATH": os.environ["PATH"]}
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split()
+    assert said[:3] == ["bench", "gpu", "--begun-at"]
+    assert before <= int(said[3]) <= time.time()
+    assert said[4:] == ["--models", "all"]
