@@ -26,7 +26,7 @@ def default_scratch() -> Path:
     folders = [place / f"inpaint-bench-gpu-{os.getuid()}" for place in places if os.access(place, os.W_OK)]
     if not folders:
         raise InvalidRequest(f"No folder for temporary files can be written ({places[0]}). Name one with --scratch.")
-    used = [folder for folder in folders if folder.is_dir() and any(folder.iterdir())]
+    used = [folder for folder in folders if os.access(folder, os.R_OK | os.X_OK) and any(folder.iterdir())]
     return used[0] if used else max(folders, key=lambda folder: shutil.disk_usage(folder.parent).free)
 
 
@@ -34,7 +34,9 @@ def prepare(folder: Path, *, own: bool) -> None:
     """Make it, and remove what ended processes have left in it. `own`: refuse a folder that is not this user's."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     told = folder.lstat()
-    if own and (not stat.S_ISDIR(told.st_mode) or told.st_uid != os.getuid() or told.st_mode & stat.S_IWOTH):
+    if own and (
+        not stat.S_ISDIR(told.st_mode) or told.st_uid != os.getuid() or told.st_mode & (stat.S_IWOTH | stat.S_IWGRP)
+    ):
         raise InvalidRequest(f"{folder} is not a folder of this user alone. Name another with --scratch.")
     for left in folder.glob(f"{_COMPILED}*"):
         pid = left.name.removeprefix(_COMPILED).partition("-")[0]
