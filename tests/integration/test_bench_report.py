@@ -91,7 +91,7 @@ def _failed_trials_are_told(report: Report) -> None:
     other = report.rows[1]
     assert (other.succeeded, other.failed, other.seconds) == (0, 6, None)
     assert {a.reason for cell in other.cells.values() for a in cell.automatic} == {"no_results"}
-    assert any("6 of 12 trials failed" in note for note in report.notes)
+    assert any("6 of 12 trials were canceled" in note for note in report.notes)
 
 
 def test_models_with_results_of_fewer_samples_are_told_to_be_no_match(
