@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-import sys
+import threading
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import urlopen
+
+import uvicorn
+from inpaint_core.settings import Settings
+from inpaint_web.serving import server_config
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -38,35 +38,34 @@ def chromium() -> str | None:
 
 
 class WebServer:
-    """`inpaint web` as a process of its own."""
+    """The web server as `inpaint web` has it, on a port of its own, in a thread: a process takes seconds to start."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, **variables: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = log
-        self._environment = {**environment, "INPAINT_WEB_PORT": str(self.port), **variables}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._settings = settings
+        self._running: tuple[uvicorn.Server, threading.Thread, socket.socket] | None = None
         self.start()
 
     def start(self) -> None:
         """Start it, or start it again on the same port."""
-        command = [sys.executable, "-m", "inpaint_fleet.cli", "web"]
-        with self.log.open("ab") as output:
-            self._process = subprocess.Popen(command, env=self._environment, stdout=output, stderr=output)
+        listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
+        server = uvicorn.Server(server_config(self._settings))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        self._running = server, thread, listener
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                with urlopen(f"{self.url}/healthz", timeout=2):
-                    return
-            except OSError:
-                assert self._process.poll() is None, self.log.read_text()
-                time.sleep(0.05)
-        raise AssertionError(self.log.read_text())
+        while not server.started:
+            assert thread.is_alive() and time.monotonic() < deadline
+            time.sleep(0.01)
 
     def stop(self) -> None:
         """Stop it and wait."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(20)
-            self._process = None
+        if self._running is not None:
+            server, thread, listener = self._running
+            server.should_exit = True
+            thread.join(30)
+            listener.close()
+            assert not thread.is_alive()
+            self._running = None

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,9 +80,9 @@ def operator(enter: Callable[[str], TestClient]) -> TestClient:
 
 
 @pytest.fixture
-def web_server(stack_env: dict[str, str], tmp_path: Path) -> Iterator[WebServer]:
-    """`inpaint web` on this test's stack."""
-    server = WebServer(stack_env, tmp_path / "web.log", INPAINT_WEB_TOKEN=PASSWORD)
+def web_server(web_settings: Settings) -> Iterator[WebServer]:
+    """The web server on this test's stack."""
+    server = WebServer(web_settings)
     yield server
     server.stop()
 

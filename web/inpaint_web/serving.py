@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
 
 from inpaint_core.errors import StackError
 from inpaint_core.log import get_logger
 from inpaint_core.settings import Settings
 
 from inpaint_web.app import create_app
+
+if TYPE_CHECKING:
+    import uvicorn
 
 log = get_logger("inpaint.web")
 #: More than that are answered 503: fewer than the files that a process may have open. A browser opens six.
@@ -19,12 +23,23 @@ def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. `StackError` if the port is taken."""
     import uvicorn
 
-    from inpaint_web.patience import PatientProtocol
-
     host, port = settings.web_host, settings.web_port
     listener = _listen(host, port)
     log.info("web_started", url=settings.web_url or f"http://{host}:{port}", operators=settings.web_token is not None)
-    config = uvicorn.Config(
+    try:
+        uvicorn.Server(server_config(settings)).run(sockets=[listener])
+    finally:
+        listener.close()
+    log.info("web_stopped")
+
+
+def server_config(settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves the application, whatever socket it listens on."""
+    import uvicorn
+
+    from inpaint_web.patience import PatientProtocol
+
+    return uvicorn.Config(
         create_app(settings),
         http=PatientProtocol,
         limit_concurrency=MOST_CONNECTIONS,
@@ -38,11 +53,6 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=32_768,
     )
-    try:
-        uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        listener.close()
-    log.info("web_stopped")
 
 
 def _listen(host: str, port: int) -> socket.socket:
