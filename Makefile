@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up down status test lint types unit pipelines integration web-test acceptance packaging docker-check chaos slow chaos-baseline soak bench-demo bench-geometry bench-gpu bench-gpu-tiny gpu-bundle bench-history bench-queue bench-web gpu-figures \
+.PHONY: help demo up down status test lint types unit pipelines thorough integration web-test acceptance packaging docker-check chaos slow chaos-baseline soak bench-demo bench-geometry bench-gpu bench-gpu-tiny gpu-bundle bench-history bench-queue bench-web gpu-figures \
 	pictures web-pictures format schema clean
 
 help:  ## Show what there is to make
