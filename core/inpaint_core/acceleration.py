@@ -65,6 +65,9 @@ class Acceleration:
     def parse(cls, text: str) -> Acceleration:
         """The words in `text`, in any order. Raises `ValueError` with what is wrong and what may be written."""
         words = [word.strip().lower() for word in text.split(",") if word.strip()]
+        if AUTO in words and len(set(words)) > 1:
+            others = ",".join(word for word in words if word != AUTO)
+            raise ValueError(f"holds {AUTO} beside {others}: {AUTO} stands alone, so leave out one or the other")
         found = cls()
         for word in words:
             if word != NONE:

@@ -49,6 +49,7 @@ def test_nothing_is_none(text: str) -> None:
         ("compile,cuda-graphs", "compiles in two ways, compile and cuda-graphs"),
         ("attention=flash,attention=native", "two kernels of attention, flash and native"),
         ("none,compile", "none beside compile"),
+        ("auto,compile", "auto beside compile: auto stands alone"),
     ],
 )
 def test_what_is_unknown_or_contradicts_itself_is_refused(text: str, words: str) -> None:

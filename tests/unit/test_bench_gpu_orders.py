@@ -38,6 +38,9 @@ def test_a_mode_is_what_a_worker_is_started_with_and_what_a_job_asks_for() -> No
         ("none,compile", "Several modes have spaces between them"),
         ("attention=magic", "it may hold none, or some of compile"),
         (" ", "No mode is named"),
+        ("compile, fuse-qkv", "The mode 'compile,' begins or ends with a comma"),
+        ("compile ,fuse-qkv", "The mode ',fuse-qkv' begins or ends with a comma"),
+        ("compile,+fast", "begins or ends with a comma"),
     ],
 )
 def test_a_wrong_mode_is_told_with_what_may_be_written(text: str, sentence: str) -> None:
@@ -87,6 +90,8 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_begun() -> None:
         (["--modes", "none,auto"], "Several modes have spaces between them"),
         (["--tiny", "--weights", "."], "leave out --weights, or --tiny"),
         (["--device", "tpu"], "must be cuda or cpu"),
+        (["--report-only"], "There are no rows in"),
+        (["--report-only", "--modes", "none"], "leave out --modes"),
     ],
 )
 def test_a_wrong_option_is_one_sentence_and_exit_code_2(

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from bench_gpu_rows import FILL, FOUND, SD2, a_row
+from bench_gpu_rows import FILL, FOUND, SD2, a_row, an_order
 from inpaint_benchmark.gpu.fastest import find_fastest
 from inpaint_benchmark.gpu.markdown import markdown
 from inpaint_benchmark.gpu.report import Report, make_report, write_files
@@ -86,6 +86,19 @@ def test_tiny_models_are_called_so_and_stand_beside_no_published_numbers() -> No
     assert "review" not in text
 
 
+def test_rows_stand_as_they_were_asked_for_and_none_is_the_first_of_its_model() -> None:
+    rows = [a_row(model=model, mode=mode) for mode in ("auto+fast", "compile", "none") for model in (SD2, FILL)]
+    asked = [an_order(model=model, mode=mode) for model in (FILL, SD2) for mode in ("compile", "auto+fast", "none")]
+    found = make_report(rows, None, asked=asked).sections[0].rows
+    assert [(each.row.order.model, each.row.order.mode) for each in found] == [
+        (model, mode) for model in (FILL, SD2) for mode in ("none", "compile", "auto+fast")
+    ]
+    found = make_report(rows, None).sections[0].rows
+    assert [(each.row.order.model, each.row.order.mode) for each in found[:3]] == [
+        (SD2, mode) for mode in ("none", "auto+fast", "compile")
+    ]
+
+
 def test_what_was_painted_of_a_larger_picture_is_told() -> None:
     assert "| 1024x1024 of 2048x2048 |" in markdown(make_report([a_row(width=2048, height=2048)], None))
 
@@ -114,7 +127,7 @@ def test_the_json_is_that_of_its_schema_and_keeps_what_is_unknown_null(tmp_path:
     write_files(report, tmp_path, markdown(report))
     read = json.loads((tmp_path / "report.json").read_text())
     jsonschema.validate(read, Report.model_json_schema(mode="serialization"))
-    died = read["sections"][0]["rows"][1]["row"]
+    died = read["sections"][0]["rows"][0]["row"]
     assert died["failed"] == "It died"
     assert died["measured"]["load_s"] == 4.0
     assert died["measured"]["image_s"] is None

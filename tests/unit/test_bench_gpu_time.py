@@ -17,6 +17,7 @@ from inpaint_benchmark.gpu.journal import Journal
 from inpaint_benchmark.gpu.orders import Order
 from inpaint_benchmark.gpu.rows import Machine, Row
 from inpaint_benchmark.gpu.running import Run
+from inpaint_benchmark.gpu.scratch import MARKER
 from inpaint_core.catalogue import load_catalogue
 from inpaint_fleet.cli.app import app
 from inpaint_fleet.cli.outcome import exit_code_of
@@ -61,7 +62,10 @@ def test_a_call_begins_nothing_that_would_not_end_in_time_and_the_next_goes_on(t
     assert quick_run(tmp_path, 250).carry_out(orders) == []
     assert [row.order for row in Journal(tmp_path).rows] == orders
     again = quick_run(tmp_path, None)
+    said: list[str] = []
+    again.noted = said.append
     assert again.carry_out(orders) == []
+    assert said == ["4 rows are there already, none left; --again measures anew."]
     assert len(again.journal.rows) == 4
     again.carry_out(orders[:1], again=True)
     assert len(Journal(tmp_path).rows) == 5
@@ -77,6 +81,65 @@ def test_a_row_that_a_whole_call_may_suffice_for_is_not_given_up_in_a_part_of_on
     run = quick_run(tmp_path, 1000)
     run.cut = frozenset({SD2})
     assert run.carry_out(orders) == []
+
+
+class WritingRun(QuickRun):
+    """Rows whose weights take half a call to write, after which there is not time enough to measure."""
+
+    _row = Run._row
+    fits: frozenset[str] = frozenset()
+
+    def _write(self, order: Order) -> Ending | None:
+        name = next(iter(load_catalogue().card(order.model).weights.values())).repo
+        marker = self.weights / name / MARKER
+        if marker.exists() or order.model in self.fits:
+            return Ending()
+        marker.parent.mkdir(parents=True)
+        marker.write_text('{"complete": true}')
+        return Ending(wall_s=300.0)
+
+    def _measure(self, order: Order) -> Ending:
+        if order.model in self.fits:
+            return Ending(found=dict(FOUND))
+        return Ending(failed="It did not end within 290 s and was ended.", timed_out=True)
+
+
+def writing_run(folder: Path, limit_s: float, weights: Path) -> WritingRun:
+    run = WritingRun(
+        Journal(folder),
+        folder,
+        weights,
+        folder,
+        load_catalogue(),
+        lambda: nullcontext(None),  # type: ignore[arg-type,return-value]
+        lambda _: None,
+        time_limit_s=limit_s,
+    )
+    run.fits = frozenset({SD2})
+    return run
+
+
+def test_weights_that_are_written_anew_in_each_call_do_not_make_it_be_tried_for_ever(tmp_path: Path) -> None:
+    orders = [an_order(model=FILL), an_order(model=SD2)]
+    assert writing_run(tmp_path, 600, tmp_path / "disk 1").carry_out(orders) == orders
+    assert "the next call tries it again" in (Journal(tmp_path).newest()[0].failed or "")
+    run = writing_run(tmp_path, 600, tmp_path / "disk 2")
+    assert run.carry_out(orders) == []
+    assert [row.order.model for row in run.too_long] == [FILL]
+    assert [row.failed for row in Journal(tmp_path).newest()] == ["It did not end within 290 s and was ended.", None]
+    assert writing_run(tmp_path, 600, tmp_path / "disk 3").carry_out(orders) == []
+    assert writing_run(tmp_path, 900, tmp_path / "disk 4").carry_out(orders) == orders[:1]
+
+
+def test_weights_that_are_still_there_give_measuring_a_whole_call(tmp_path: Path) -> None:
+    orders = [an_order(model=FILL)]
+    assert writing_run(tmp_path, 600, tmp_path / "disk").carry_out(orders) == orders
+    run = writing_run(tmp_path, 600, tmp_path / "disk")
+    run._measure = lambda _order: Ending(found=dict(FOUND))  # type: ignore[method-assign]
+    assert run.carry_out(orders) == []
+    assert run.too_long == []
+    (row,) = Journal(tmp_path).newest()
+    assert row.failed is None and row.parts_before is None
 
 
 def test_a_row_is_judged_by_the_longest_of_its_model_else_of_all(tmp_path: Path) -> None:
@@ -221,3 +284,20 @@ def test_a_call_that_leaves_something_says_what_and_ends_with_124(
     # What the bundle did before counts, too.
     assert 100 <= began[0] < 250
     assert not (tmp_path / "scratch").exists()
+
+
+def test_a_call_that_is_too_short_for_a_row_says_so_and_does_not_end_with_124(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("diffusers")
+
+    def carry_out(run: Run, orders: Sequence[Order], *, again: bool) -> list[Order]:
+        run.too_long = [a_row({}, failed="It did not end within 240 s and was ended.", limit_s=250)]
+        return []
+
+    monkeypatch.setattr(Run, "carry_out", carry_out)
+    words = ["--tiny", "--device", "cpu", "--models", FILL, "--out", str(tmp_path / "out")]
+    words += ["--scratch", str(tmp_path / "scratch"), "--time-limit", "250"]
+    command = get_command(app)
+    assert exit_code_of(lambda: command.main(["bench", "gpu", *words], standalone_mode=False), debug=False) == 7
+    assert f"{FILL} auto seconds needs more than 250 s: raise --time-limit." in capsys.readouterr().err

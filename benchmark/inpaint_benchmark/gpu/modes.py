@@ -52,6 +52,12 @@ def parse_modes(texts: Sequence[str]) -> list[Mode]:
 
 
 def _accelerate(mode: str, words: str) -> str:
+    if words.strip().startswith(",") or words.strip().endswith(","):
+        raise InvalidRequest(
+            f"The mode {mode!r} begins or ends with a comma. The words of one mode have commas and no spaces between "
+            "them: --modes compile,fuse-qkv; several modes have spaces: --modes 'none compile'.",
+            field="modes",
+        )
     if words.strip() in (AUTO, CANDIDATES):
         return words.strip()
     try:

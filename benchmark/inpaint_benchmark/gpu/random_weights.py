@@ -21,10 +21,9 @@ from inpaint_benchmark.gpu.drawing import Drawn
 from inpaint_benchmark.gpu.networks import is_network
 from inpaint_benchmark.gpu.planning import Piece, network_of, pieces, tensors
 from inpaint_benchmark.gpu.safetensors_files import LARGEST, write_file, write_files
+from inpaint_benchmark.gpu.scratch import MARKER
 from inpaint_benchmark.gpu.stand_in_tokenizers import stand_in
 
-#: Tells beside each part what is in it, so that real weights are never taken for these, nor these for others.
-MARKER = ".random-weights.json"
 _STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
 _Told = Callable[[str], None]
 

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from inpaint_core.acceleration import NONE
 from inpaint_core.tiers import Tier
 from pydantic import BaseModel, ConfigDict
 
 from inpaint_benchmark.gpu.fastest import Fastest, find_fastest
 from inpaint_benchmark.gpu.modes import Mode
+from inpaint_benchmark.gpu.orders import Order
 from inpaint_benchmark.gpu.rows import Machine, Row, Seconds
 from inpaint_benchmark.published.publication import read_publication
 
@@ -84,8 +86,14 @@ class Report(_Model):
     left: list[str]
 
 
-def make_report(rows: Sequence[Row], usd_per_hour: float | None, left: Sequence[str] = ()) -> Report:
-    """The report of these rows."""
+def make_report(
+    rows: Sequence[Row], usd_per_hour: float | None, left: Sequence[str] = (), *, asked: Sequence[Order] = ()
+) -> Report:
+    """The report of these rows: models as they were `asked` for, of each `none` first and then its modes as asked.
+
+    What nobody asked for now comes after that, in the order of `rows`.
+    """
+    rows = _in_order(rows, asked)
     machines: list[Machine] = []
     for row in rows:
         if row.machine is not None and row.machine not in machines:
@@ -102,6 +110,20 @@ def make_report(rows: Sequence[Row], usd_per_hour: float | None, left: Sequence[
         usd_per_hour=usd_per_hour,
         sections=sections,
         left=list(left),
+    )
+
+
+def _in_order(rows: Sequence[Row], asked: Sequence[Order]) -> list[Row]:
+    orders = [*asked, *(row.order for row in rows)]
+    models = list(dict.fromkeys(order.model for order in orders))
+    modes = list(dict.fromkeys((order.model, order.mode) for order in orders))
+    return sorted(
+        rows,
+        key=lambda row: (
+            models.index(row.order.model),
+            row.order.mode != NONE,
+            modes.index((row.order.model, row.order.mode)),
+        ),
     )
 
 

@@ -24,7 +24,7 @@ from inpaint_benchmark.gpu.estimating import Estimates
 from inpaint_benchmark.gpu.journal import Journal
 from inpaint_benchmark.gpu.orders import Order
 from inpaint_benchmark.gpu.rows import Machine, Row, checked
-from inpaint_benchmark.gpu.scratch import prepare
+from inpaint_benchmark.gpu.scratch import complete_parts, prepare
 from inpaint_benchmark.gpu.throughput import measure_throughput
 
 #: What a call keeps of its time to write the report and to end.
@@ -33,6 +33,7 @@ _MARGIN_S = 8.0
 _LEAST_S = 2.0
 #: Of a call, after which measuring deserves another.
 _SHARE_OF_WRITING = 0.2
+_WRITING = "Writing its random weights left too little of the time limit for measuring; the next call tries it again."
 _DIED = "the process ended before it was measured"
 LOG = "log.txt"
 Servers = Callable[[], AbstractContextManager[Settings]]
@@ -57,6 +58,10 @@ class Run:
     kept: Callable[[Row], None] = lambda _row: None
     time_limit_s: float | None = None
     keep_weights: bool = False
+    #: Gets a sentence worth keeping on the screen.
+    noted: Callable[[str], None] = lambda _sentence: None
+    #: Rows that a whole call of this limit does not suffice for; known once `carry_out` has ended.
+    too_long: list[Row] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     _prefix: str = ""
     _written: set[str] = field(default_factory=set)
@@ -73,13 +78,19 @@ class Run:
         prepare(self.scratch, own=False)
         machine = self._machine(orders[0])
         missing = [order for order in orders if again or self._is_missing(order, machine)]
+        if there := len(orders) - len(missing):
+            rows = "1 row is" if there == 1 else f"{there} rows are"
+            self.noted(f"{rows} there already, {len(missing) or 'none'} left; --again measures anew.")
         left = self._measure_all(missing, machine)
-        return left or self._count_all(orders, machine, whole_call=not missing)
+        left = left or self._count_all(orders, machine, whole_call=not missing)
+        rows_of = [self.journal.last(order, machine) for order in orders if order not in left]
+        self.too_long = [row for row in rows_of if row is not None and row.ended_by_limit_s is not None]
+        return left
 
     def _is_missing(self, order: Order, machine: Machine) -> bool:
         """No row, or one that a shorter time limit ended."""
         row = self.journal.last(order, machine)
-        if row is None:
+        if row is None or row.parts_before is not None:
             return True
         ended = row.ended_by_limit_s
         return ended is not None and (self.time_limit_s is None or self.time_limit_s > ended)
@@ -100,6 +111,8 @@ class Run:
                 self.journal.append(row)
                 estimates.note(order, row.wall_s)
                 self.kept(row)
+                if row.parts_before is not None:
+                    return list(missing[number:])
                 self._clear_weights(order, missing[number + 1 :])
         return []
 
@@ -147,14 +160,18 @@ class Run:
     def _row(self, order: Order, machine: Machine, estimates: Estimates, *, whole_call: bool) -> Row | None:
         """The row of an order; None if a whole call may suffice where the rest of this one did not."""
         begun_at, began = datetime.now(UTC), time.monotonic()
+        parts = complete_parts(self.catalogue.card(order.model), self.weights)
         written = self._write(order)
         ending = written
         if written is None or written.failed is None:
             ending = self._measure(order)
         assert ending is not None  # noqa: S101  (one of both)
-        if ending.timed_out and not (whole_call and self._had_all_of_it(written)):
+        again = ending.timed_out and not self._had_all_of_it(written)
+        if ending.timed_out and not whole_call:
             estimates.note(order, time.monotonic() - began)
             return None
+        # Weights that have to be written anew each time would be the reason for ever.
+        again = again and not self._was_in_vain(order, machine, parts)
         wall_s = time.monotonic() - began
         found = dict(ending.found)
         fields: dict[str, Any] = {
@@ -166,8 +183,9 @@ class Run:
             begun_at=begun_at,
             wall_s=wall_s,
             write_s=None if written is None else written.wall_s,
-            failed=ending.failed or wrong,
+            failed=_WRITING if again else ending.failed or wrong,
             ended_by_limit_s=self.time_limit_s if ending.timed_out else None,
+            parts_before=parts if again else None,
             machine=machine,
             measured=measured,
             **{name: value for name, value in fields.items() if name != "machine"},
@@ -178,6 +196,13 @@ class Run:
         if written is None:
             return True
         return not written.timed_out and written.wall_s < _SHARE_OF_WRITING * (self.time_limit_s or 0)
+
+    def _was_in_vain(self, order: Order, machine: Machine, parts: int) -> bool:
+        """Whether a call as long as this one has ended before the row did, and left nothing that this one found."""
+        row = self.journal.last(order, machine)
+        if row is None or row.parts_before is None:
+            return False
+        return parts <= row.parts_before and (self.time_limit_s or 0) <= (row.ended_by_limit_s or 0)
 
     def _write(self, order: Order) -> Ending | None:
         """Random weights, if this call has not looked after them yet; those that are there are kept."""

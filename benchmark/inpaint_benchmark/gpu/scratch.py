@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import stat
@@ -15,6 +16,8 @@ from inpaint_core.errors import DiskFull, InvalidRequest
 
 from inpaint_benchmark.gpu.figures_file import stored
 
+#: Tells beside each part what is in it, so that real weights are never taken for these, nor these for others.
+MARKER = ".random-weights.json"
 _COMPILED = "compiled-"
 #: Beside the numbers: configurations, tokenizers, constants of 4-bit weights, and a LoRA.
 _BESIDES = 1.05
@@ -67,6 +70,12 @@ def weights_bytes(card: ModelCard) -> int | None:
     return None if figures is None else int(figures["bytes"] * _BESIDES)
 
 
+def complete_parts(card: ModelCard, weights: Path) -> int:
+    """Of its random weights, how many parts are there from end to end."""
+    markers = [marker for each in card.weights.values() for marker in (weights / each.repo).rglob(MARKER)]
+    return sum(1 for marker in set(markers) if _says_complete(marker))
+
+
 def leave_out_too_large(cards: Sequence[ModelCard], weights: Path) -> tuple[list[ModelCard], list[str]]:
     """The cards whose random weights have room while those of no other are there, and a sentence on each other card.
 
@@ -88,6 +97,13 @@ def leave_out_too_large(cards: Sequence[ModelCard], weights: Path) -> tuple[list
     if cards and not fitting:
         raise DiskFull(" ".join(sentences))
     return fitting, sentences
+
+
+def _says_complete(marker: Path) -> bool:
+    try:
+        return bool(json.loads(marker.read_text(encoding="utf-8"))["complete"])
+    except (OSError, ValueError, KeyError):  # it was being written when the process ended
+        return False
 
 
 def _size(folder: Path) -> int:

@@ -85,12 +85,16 @@ def gpu(
     """
     from inpaint_benchmark.gpu.journal import Journal
     from inpaint_core.catalogue import load_catalogue
+    from inpaint_core.errors import OperatorError
     from inpaint_core.settings import load_settings
 
     folder = out or Path("out", "bench-gpu-tiny" if tiny else "bench-gpu")
     journal = Journal(folder)
     if report_only:
-        _report(journal, folder, usd_per_hour, [], as_json)
+        _need_rows(
+            journal, {"--models": models != ["all"], "--modes": modes != ["auto"], "--what": what != ["seconds"]}
+        )
+        _report(journal, folder, usd_per_hour, [], [], as_json)
         return
     catalogue = load_catalogue(load_settings().catalogue)
     orders = _orders(
@@ -101,15 +105,21 @@ def gpu(
     found = weights or place / ("tiny" if tiny else "full")
     since = 0.0 if begun_at is None else max(0.0, time.time() - begun_at)
     with journal.held():
-        left = _measure(
+        left, too_long = _measure(
             journal, folder, found.absolute(), place, catalogue, orders, time_limit, since, usd_per_hour,
             again=again, keep_weights=keep_weights,
         )  # fmt: skip
-        _report(journal, folder, usd_per_hour, left, as_json)
+        _report(journal, folder, usd_per_hour, orders, left, as_json)
     if left:
         raise TimedOut(
             f"The time limit of {time_limit:g} s leaves {wording.plural(len(left), 'row')} of {len(orders)} for "
             f"another call: {_named(left)}. The same command goes on with them."
+        )
+    if too_long:
+        limit_s = max(row.ended_by_limit_s or 0 for row in too_long)
+        raise OperatorError(
+            f"{_named([row.order for row in too_long])} {'needs' if len(too_long) == 1 else 'need'} more than "
+            f"{limit_s:g} s: raise --time-limit."
         )
 
 
@@ -145,43 +155,68 @@ def _measure(
     *,
     again: bool,
     keep_weights: bool,
-) -> list[Order]:
+) -> tuple[list[Order], list[Row]]:
+    """What is left for another call, and rows that a whole call does not suffice for."""
     from inpaint_benchmark.gpu.running import Run
     from inpaint_benchmark.gpu.scratch import clear
 
     with console.live_line() as line:
 
         def kept(row: Row) -> None:
-            _write(journal, folder, usd_per_hour, [])
+            _write(journal, folder, usd_per_hour, orders, [])
             console.tell(_line(row))
 
         run = Run(
             journal, folder.absolute(), weights, scratch, catalogue, _servers, line, kept, time_limit,
-            keep_weights=keep_weights, began=time.monotonic() - since_s,
+            keep_weights=keep_weights, noted=console.note, began=time.monotonic() - since_s,
         )  # fmt: skip
         try:
             left = run.carry_out(orders, again=again)
             clear(scratch)
-            return left
+            return left, run.too_long
         except KeyboardInterrupt:
             console.note(f"rows so far are in {journal.path}; the same command goes on with what is missing")
             raise
 
 
-def _report(journal: Journal, folder: Path, usd_per_hour: float | None, left: Sequence[Order], as_json: bool) -> None:
-    document = _write(journal, folder, usd_per_hour, left)
+def _need_rows(journal: Journal, named: dict[str, bool]) -> None:
+    """For a report alone: there are rows, and no option asks for others."""
+    from inpaint_core.errors import InvalidRequest
+
+    if given := [option for option, is_given in named.items() if is_given]:
+        raise InvalidRequest(
+            f"--report-only tells of all rows that are there: leave out {', '.join(given)}.", field="report_only"
+        )
+    if not journal.rows:
+        raise InvalidRequest(
+            f"There are no rows in {journal.path}. Name the folder of --out that they were measured into.", field="out"
+        )
+
+
+def _report(
+    journal: Journal,
+    folder: Path,
+    usd_per_hour: float | None,
+    orders: Sequence[Order],
+    left: Sequence[Order],
+    as_json: bool,
+) -> None:
+    document = _write(journal, folder, usd_per_hour, orders, left)
     if as_json:
         console.document(document)
     else:
         console.say(str(folder / "report.md"))
 
 
-def _write(journal: Journal, folder: Path, usd_per_hour: float | None, left: Sequence[Order]) -> dict[str, Any]:
+def _write(
+    journal: Journal, folder: Path, usd_per_hour: float | None, orders: Sequence[Order], left: Sequence[Order]
+) -> dict[str, Any]:
     from inpaint_benchmark.gpu.markdown import markdown
     from inpaint_benchmark.gpu.report import make_report, write_files
 
     folder.mkdir(parents=True, exist_ok=True)
-    report = make_report(journal.newest(), usd_per_hour, [f"{o.model}, {o.mode}, {o.what}" for o in left])
+    left_words = [f"{o.model}, {o.mode}, {o.what}" for o in left]
+    report = make_report(journal.newest(), usd_per_hour, left_words, asked=orders)
     write_files(report, folder, markdown(report))
     return report.model_dump(mode="json")
 
