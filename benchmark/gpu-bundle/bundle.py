@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import hashlib
 import re
 import shutil
@@ -15,13 +16,16 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 #: Wheels that run with a glibc of 2.28 (2018), and so with newer ones.
 _PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
+#: Those for which every wheel of the lists is there, in the versions of constraints.txt; and of the list of servers.
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PYTHONS_WITH_SERVERS = ("3.11", "3.12")
 _PICTURES = "inpaint_benchmark/datasets/furniture_rooms/"
 _LIBRARY = re.compile(r"bitsandbytes/libbitsandbytes_(\w+)\.so")
 
@@ -30,14 +34,53 @@ def main() -> int:
     """Build it anew; prints the sizes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "gpu-bundle")
-    parser.add_argument("--python", default="3.12", help="version of the machine's Python")
-    parser.add_argument("--cuda", default="130", help="CUDA of the machine's torch, as 130 for 13.0; none: no 4 bits")
+    parser.add_argument("--python", type=python_version, default="3.12", help="version of the machine's Python")
+    parser.add_argument(
+        "--cuda", type=cuda_version, default="130", help="CUDA of the machine's torch, as 130 for 13.0; none: no 4 bits"
+    )
     parser.add_argument("--servers", action="store_true", help="also what --what throughput needs: 60 MB more")
     parser.add_argument("--newer", action="store_true", help="also transformers, for machines whose own is too old")
     given = parser.parse_args()
-    out: Path = given.out
-    shutil.rmtree(out, ignore_errors=True)
-    (out / "wheels").mkdir(parents=True)
+    if given.servers and given.python not in PYTHONS_WITH_SERVERS:
+        there = ", ".join(PYTHONS_WITH_SERVERS)
+        parser.error(f"there are no wheels of servers for Python {given.python}; leave out --servers, or name {there}")
+    with replaced(given.out) as out:
+        build(out, given)
+    tell_sizes(given.out)
+    return 0
+
+
+def python_version(text: str) -> str:
+    """A version of Python that this project and its wheels have."""
+    if text not in PYTHONS:
+        raise argparse.ArgumentTypeError(f"there are no wheels for Python {text!r}; it may be {', '.join(PYTHONS)}")
+    return text
+
+
+def cuda_version(text: str) -> str:
+    """A version of CUDA without its point, or none."""
+    found = re.fullmatch(r"(\d{2})\.?(\d)", text)
+    if text != "none" and found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no version of CUDA; write 128 for 12.8, or none")
+    return text if found is None else found[1] + found[2]
+
+
+@contextlib.contextmanager
+def replaced(out: Path) -> Iterator[Path]:
+    """A folder to build in, which takes the place of `out` if all goes well; else what was there stays."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
+        new, old = Path(temporary, "new"), Path(temporary, "old")
+        new.mkdir()
+        yield new
+        if out.exists():
+            out.rename(old)
+        new.rename(out)
+
+
+def build(out: Path, given: argparse.Namespace) -> None:
+    """All of it, into an empty folder."""
+    (out / "wheels").mkdir()
     build_own(out / "wheels")
     download(HERE / "packages.txt", out / "wheels", given.python)
     if given.cuda != "none":
@@ -50,8 +93,6 @@ def main() -> int:
     download_one("pip", out / "pip", given.python)
     shutil.copy(HERE / "run.sh", out)
     (out / "python-version").write_text(given.python + "\n", encoding="utf-8")
-    tell_sizes(out)
-    return 0
 
 
 def build_own(folder: Path) -> None:

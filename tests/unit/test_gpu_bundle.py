@@ -112,3 +112,47 @@ def test_the_time_limit_counts_from_before_the_environment_is_made(tmp_path: Pat
     assert said[:3] == ["bench", "gpu", "--begun-at"]
     assert before <= int(said[3]) <= time.time()
     assert said[4:] == ["--models", "all"]
+
+
+def test_a_build_that_fails_leaves_the_bundle_of_before(bundle: ModuleType, tmp_path: Path) -> None:
+    out = tmp_path / "dist" / "gpu-bundle"
+    with bundle.replaced(out) as new:
+        (new / "run.sh").write_text("first")
+
+    def fail() -> None:
+        with bundle.replaced(out) as new:
+            (new / "run.sh").write_text("half")
+            raise SystemExit("no library for CUDA 999")
+
+    with pytest.raises(SystemExit, match="999"):
+        fail()
+    assert (out / "run.sh").read_text() == "first"
+    with bundle.replaced(out) as new:
+        (new / "other").write_text("second")
+    assert [path.name for path in out.iterdir()] == ["other"]
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def test_versions_are_checked_before_anything_is_built(
+    bundle: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    built: list[tuple[str, str]] = []
+    monkeypatch.setattr(bundle, "build", lambda _out, given: built.append((given.python, given.cuda)))
+
+    def call(*words: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["bundle.py", "--out", str(tmp_path / "bundle"), *words])
+        bundle.main()
+
+    call("--cuda", "12.8", "--python", "3.11")
+    call("--cuda", "none")
+    assert built == [("3.11", "128"), ("3.12", "none")]
+    for words, sentence in (
+        (("--cuda", "cu128"), "write 128 for 12.8"),
+        (("--python", "3.13", "--servers"), "there are no wheels of servers for Python 3.13; leave out --servers"),
+        (("--python", "3.9"), "there are no wheels for Python '3.9'; it may be 3.11, 3.12"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            call(*words)
+        assert ended.value.code == 2
+        assert sentence in capsys.readouterr().err
+    assert len(built) == 2

@@ -189,8 +189,8 @@ class Row(_Model):
     failed: str | None = None
     #: The time limit of the command that ended it, seconds: with a longer one it is tried again.
     ended_by_limit_s: NotNegative | None = None
-    #: Writing its weights took so much of that limit that another call may suffice: how many parts of them were complete
-    #: before. It is tried again; if no more are there then, for the last time.
+    #: Writing its weights took so much of that limit that another call may suffice: the parts of them that were
+    #: complete before. It is tried again; if no more are there then, for the last time.
     parts_before: Annotated[int, Field(ge=0)] | None = None
     machine: Machine | None = None
     #: How the worker's pipeline says that it holds the model.
