@@ -26,6 +26,12 @@ SDXL = "stable-diffusion-xl-1.0-inpainting-0.1"
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
+@pytest.fixture(autouse=True)
+def _on_a_cold_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that were just written are in memory, and would not be read ahead."""
+    monkeypatch.setattr(weights, "cached_share", lambda _paths: 0.0)
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """SDXL with the weights of both guides."""
