@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from browser import WebServer
+from browser import WebServer, until
 from inpaint_db.session import Database
 from sqlalchemy import text
 from web_scene import Rated
@@ -34,7 +34,12 @@ def await_item(page: Page, position: int | None = None) -> int:
 
 def await_saved(page: Page) -> None:
     """Wait until everything has arrived."""
-    page.wait_for_selector("#saved[class='saved saved']")
+    # The page says so a moment after it has begun or ended: what it keeps until it is sent is there at once.
+    until(
+        page,
+        """document.querySelector("#saved[class='saved saved']") && !Object.keys(localStorage).some(
+           (key) => key.startsWith(`inpaint-outbox/${document.querySelector('[data-session]').dataset.session}/`))""",
+    )
 
 
 def press(page: Page, keys: str) -> None:

@@ -64,6 +64,7 @@ def test_a_reload_in_the_middle_goes_on_where_it_was(
     page.keyboard.press("1")
     page.keyboard.press("Enter")
     await_item(page, 2)
+    await_saved(page)
     page.goto(f"{web_server.url}/rate/{rated.session_id}")
     await_item(page, 2)
     assert page.text_content("#progress-text") == "1 of 12"
