@@ -36,7 +36,6 @@ def test_two_tabs_do_no_harm(
 def test_an_answer_that_is_lost_does_not_double_a_star(
     web_server: WebServer, page: Page, rated: Rated, database: Database
 ) -> None:
-    begin(web_server, page, rated)
     lost: list[str] = []
 
     def lose_the_first_answer(route: Route) -> None:
@@ -47,7 +46,9 @@ def test_an_answer_that_is_lost_does_not_double_a_star(
         else:
             route.continue_()
 
+    # Before anything is loaded: what a browser sends just after it was told to ask first may pass by.
     page.route("**/ratings/*", lose_the_first_answer)
+    begin(web_server, page, rated)
     page.keyboard.press("3")
     await_saved(page)
     assert lost and count(database, "rating") == 1
